@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0
+# Azalea: `make help` lists what can be made. Everything built is under build/; programs in build/bin.
+# Each folder has a Makefile of its own that works alone too; this one knows the order and installs what is missing.
+
+root := $(CURDIR)
+build := $(root)/build
+bin := $(build)/bin
+
+-include .config
+CPUS ?= $(or $(CONFIG_DEMO_CPUS),4)
+linux_cpus := $(or $(CONFIG_DEMO_LINUX_CPUS),1)
+lwk_memory := $(or $(patsubst "%",%,$(CONFIG_DEMO_LWK_MEMORY)),2G)
+include bench/edge_detect/photo.mk
+ifeq ($(CONFIG_CC_CLANG),y)
+export CC := clang
+endif
+
+MAKEFLAGS += --no-print-directory
+quiet := $(if $(V),,-s)
+sub = +@$(MAKE) $(quiet) -C
+
+.PHONY: all
+all: linux programs
+
+## Building
+.PHONY: deps linux calls lwk proxy yod bench vm-init test-programs programs
+deps:
+	@tools/deps
+
+linux: deps
+	@tools/linux-build
+
+calls: deps
+	$(sub) syscall-tables O=$(build)/gen
+
+lwk: calls
+	$(sub) lwk O=$(build)/lwk GEN=$(build)/gen
+
+proxy: calls
+	$(sub) proxy O=$(build)/proxy BIN=$(bin)
+
+yod: deps
+	$(sub) yod O=$(build)/yod BIN=$(bin)
+
+bench: deps
+	$(sub) bench/edge_detect O=$(build)/bench/edge_detect BIN=$(bin)
+	$(sub) bench/callcost BIN=$(bin)
+	$(sub) bench/icount O=$(build)/bench
+
+test-programs: calls
+	$(sub) tests O=$(build)/tests BIN=$(bin)/tests GEN=$(build)/gen
+
+vm-init: deps $(build)/vm/init
+
+$(build)/vm/init: tools/init.c
+	@mkdir -p $(@D)
+	gcc -std=gnu11 -O2 -static -Wall -Wextra -Werror -o $@ $<
+
+programs: lwk proxy yod bench vm-init
+
+## Running
+.PHONY: demo vm test check
+demo: all
+	@mkdir -p $(build)/demo
+	@tools/vm --linux-cpus $(linux_cpus) --lwk-cpus $(CPUS) --lwk-memory $(lwk_memory) --timeout 900 --out $(build)/demo \
+		-- bench/edge_detect/demo $(PHOTO) $(build)/demo $(CPUS)
+
+vm: all
+	@tools/vm --linux-cpus $(linux_cpus) --lwk-cpus $(CPUS) --lwk-memory $(lwk_memory)
+
+test: all test-programs
+	@tests/run
+
+check: deps calls
+	@tests/run host
+
+## Configuring
+.PHONY: menuconfig defconfig linux-source
+kconfig = +@$(MAKE) $(quiet) -C $(build)/linux/src ARCH=x86_64 KBUILD_KCONFIG=$(root)/Kconfig KCONFIG_CONFIG=$(root)/.config
+
+linux-source: deps
+	@tools/linux-build source
+
+menuconfig: linux-source
+	@[ -t 0 ] || { echo 'make menuconfig needs a terminal; make defconfig does not' >&2; exit 1; }
+	@tools/deps libncurses-dev
+	$(kconfig) menuconfig
+
+defconfig: linux-source
+	$(kconfig) alldefconfig
+
+## Real machines
+.PHONY: linux-deb
+linux-deb:
+	@tools/deps linux-config-6.1 dpkg-dev debhelper rsync kmod cpio
+	@tools/linux-build deb
+
+# As root, after make: the commands and manual pages, the proxy, the LWK's image.
+PREFIX ?= /usr
+.PHONY: install
+install:
+	$(sub) yod install BIN=$(bin) PREFIX=$(PREFIX)
+	$(sub) bench/edge_detect install O=$(build)/bench/edge_detect BIN=$(bin) PREFIX=$(PREFIX)
+	install -D -m 755 $(bin)/azalea-proxy $(DESTDIR)$(PREFIX)/lib/azalea/azalea-proxy
+	install -D -m 644 $(build)/lwk/azalea.img $(DESTDIR)$(PREFIX)/lib/azalea/azalea.img
+
+.PHONY: clean help
+clean:
+	rm -rf $(build)
+
+help:
+	@echo 'make              build everything: Linux, LWK, proxy, yod, lwkctl, edge_detect'
+	@echo 'make demo         find the edges of a photograph on Linux and on the LWK, in a virtual machine'
+	@echo '  CPUS=128          with so many LWK CPUs (now $(CPUS))'
+	@echo 'make vm           a root shell in that machine; tools/vm --help for more'
+	@echo 'make test         all tests: host, then virtual machine; tests/run GROUP... for some'
+	@echo 'make check        the host tests alone, in seconds, without root'
+	@echo 'make linux-deb    Debian packages of Linux with Azalea, for real machines (takes hours)'
+	@echo 'make install      what was built, under PREFIX=/usr (DESTDIR= for packagers)'
+	@echo 'make menuconfig   choose compiler and size of the demonstration; make defconfig: the defaults'
+	@echo 'make linux, lwk, proxy, yod, bench, deps'
+	@echo '                  one part of the build'
+	@echo 'make clean        remove build/'
+	@echo 'V=1 shows the commands.'

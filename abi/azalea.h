@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every byte that crosses between Linux and the LWK is described here, once.
+ *
+ * The driver (Linux), the LWK and the proxy include this file; nothing in it depends on any of them. All addresses in
+ * shared structures are physical. The driver writes everything before it starts the first LWK CPU; afterwards each
+ * member has one writer, named in its comment: [D] driver, [L] LWK, [DL] both, atomically.
+ *
+ *   LWK memory, first range (2 MB aligned)
+ *   +-----------------+-------------+----------+-----------+-------+-------+-----+------------------------------
+ *   | image and bss   | page tables | handover | cpus,rings| procs | slots | log | first_free: the LWK's to use ...
+ *   +-----------------+-------------+----------+-----------+-------+-------+-----+------------------------------
+ */
+#ifndef AZALEA_ABI_H
+#define AZALEA_ABI_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
+#include <stdint.h>
+#endif
+
+#define AZ_MAGIC		0x41454c415a41ULL	/* "AZALEA" */
+#define AZ_VERSION		1
+
+#define AZ_CPUS_MAX		1024
+#define AZ_NODES_MAX		64
+#define AZ_RANGES_MAX		128
+#define AZ_PROCS		512
+#define AZ_SLOTS		4096
+#define AZ_RING_ENTRIES		8192	/* more than events that can be outstanding: one per slot, three per process, a batch of frames */
+
+/* ---- Address space ------------------------------------------------------------------------------------------- */
+
+#define AZ_USER_START		0x0000000000010000ULL
+#define AZ_USER_END		0x0000700000000000ULL	/* the proxy lives above */
+#define AZ_DIRECT_BASE		0xffff800000000000ULL	/* + physical address; LWK memory only */
+#define AZ_IMAGE_BASE		0xffffffff80000000ULL
+#define AZ_APIC_VA		0xffffffffc0000000ULL	/* local APIC, uncached, when not x2APIC */
+
+/* Software bits of the LWK's user page-table entries that the driver reads or sets. */
+#define AZ_PTE_MIRRORED		(1ULL << 9)	/* [D] cmpxchg on a present entry: Linux may map this frame */
+#define AZ_PTE_PINNED		(1ULL << 10)	/* [D] during a zap: Linux still uses the frame; not the LWK's to free */
+#define AZ_PTE_FOREIGN		(1ULL << 11)	/* [L] frame belongs to Linux; never freed, never mirrored */
+
+/* ---- Image header: the first bytes of azalea.img ------------------------------------------------------------- */
+
+/* A flat image, copied to the start of the first range and mapped at AZ_IMAGE_BASE. Offsets from its start, page aligned. */
+struct az_image {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t handover_size, cpu_size, slot_size, proc_size;	/* sizeof() as the LWK was compiled */
+	uint32_t tramp_offset, tramp_size;	/* start-up code, copied to a page below 1 MB; see struct az_tramp */
+	uint32_t text_end;	/* [0, text_end) is mapped read and execute */
+	uint32_t rodata_end;	/* [text_end, rodata_end) read only */
+	uint32_t file_size;	/* [rodata_end, mem_size) read and write */
+	uint32_t mem_size;	/* file_size and bss */
+	uint32_t build_id[4];
+};
+#define AZ_IMAGE_ENTRY		128	/* offset of the first instruction in long mode, behind this header */
+
+/*
+ * The last bytes of the start-up page, filled by the driver. A CPU arrives in real mode at the page's start. The page
+ * after it is a copy of the kernel's top-level page table that also maps these two pages one to one, because a CPU can
+ * load CR3 only below 4 GB before it reaches long mode.
+ */
+struct az_tramp {
+	uint64_t entry;		/* virtual address to jump to in long mode, handover in RDI, CR3 the copy */
+	uint64_t handover;	/* direct-map virtual address of struct az_handover */
+	uint64_t efer;		/* value for EFER: LME, NXE, SCE */
+	uint32_t cr3;		/* physical address of the copy: this page + 4096 */
+	uint32_t cr4;		/* PAE, PGE */
+};
+#define AZ_TRAMP_PARAMS		(4096 - sizeof(struct az_tramp))
+
+/* ---- Rings: see ring.h --------------------------------------------------------------------------------------- */
+
+struct az_ring {
+	uint32_t head __attribute__((aligned(64)));	/* next to take, written by the consumer */
+	uint32_t tail __attribute__((aligned(64)));	/* next to fill, written by the producer */
+	uint64_t entry[AZ_RING_ENTRIES] __attribute__((aligned(64)));
+};
+
+/* An event: type in bits 63..56, payload below. */
+#define AZ_EVENT(type, payload)	(((uint64_t)(type) << 56) | (payload))
+#define AZ_EVENT_TYPE(e)	((uint32_t)((e) >> 56))
+#define AZ_EVENT_PAYLOAD(e)	((e) & 0x00ffffffffffffffULL)
+
+enum az_event_to_linux {
+	AZ_EV_CALL = 1,		/* slot: its twin sleeps and has a request */
+	AZ_EV_SIG_TAKEN,	/* slot: its signal mailbox is empty again */
+	AZ_EV_STOPPED,		/* proc: no thread of it will ever run again */
+	AZ_EV_GONE,		/* proc: everything given back; the entry is the driver's again */
+	AZ_EV_PANIC,		/* LWK has failed; state says AZ_LWK_PANICKED */
+	AZ_EV_LOG,		/* something to read in the log */
+};
+
+enum az_event_to_lwk {
+	AZ_EV_DONE = 1,		/* slot: its waiter sleeps and the state changed (DONE or FAULT) */
+	AZ_EV_SIGNAL,		/* slot: its signal mailbox is full */
+	AZ_EV_PROC_START,	/* proc: create it and start its first thread */
+	AZ_EV_PROC_KILL,	/* proc: end all its threads, then AZ_EV_STOPPED */
+	AZ_EV_PROC_FREE,	/* proc (STOPPED): free everything not PINNED, then AZ_EV_GONE */
+	AZ_EV_FRAME_FREE,	/* (frame number << 8 | order): a formerly PINNED frame is the LWK's again */
+	AZ_EV_SPARE,		/* slot: a new twin is ready; the slot is SPARE and belongs to slot->proc */
+	AZ_EV_CRASH,		/* test aid: fail a check on purpose */
+};
+
+/* ---- Per LWK CPU --------------------------------------------------------------------------------------------- */
+
+enum az_cpu_state { AZ_CPU_OFF, AZ_CPU_STARTING, AZ_CPU_ONLINE, AZ_CPU_STOPPED };
+
+struct az_cpu_stats {			/* [L], read by anyone, monotonic */
+	uint64_t calls_local, calls_forwarded;
+	uint64_t faults;
+	uint64_t interrupts;
+	uint64_t ipis_sent;		/* to Linux and to LWK CPUs */
+	uint64_t switches;
+};
+
+/*
+ * Doorbells. The producer pushes its event and then does xchg(kicked, 1); only if it was 0 it sends the IPI. The
+ * consumer does xchg(kicked, 0) and then drains the ring. xchg is a full barrier on both sides: a producer that saw 1
+ * knows its event is seen by the drain that follows the consumer's xchg.
+ */
+struct az_cpu {
+	/* set once by the driver */
+	uint32_t linux_cpu;		/* the number that programs see */
+	uint32_t apic_id;
+	uint32_t node;
+	uint32_t util;			/* index of the serving Linux CPU in az_handover.util[] */
+	uint64_t to_lwk;		/* physical address of struct az_ring; several producers, the driver locks */
+	uint64_t to_linux;		/* one producer: this CPU */
+	uint32_t state;			/* [L] enum az_cpu_state; the driver sets OFF */
+	uint32_t proc;			/* [D] process the CPU is leased to, AZ_NONE if free */
+
+	uint32_t kicked __attribute__((aligned(64)));	/* [DL] doorbell of to_lwk */
+	uint32_t tid;			/* [L] thread on the CPU now, 0 if idle */
+	struct az_cpu_stats stats __attribute__((aligned(64)));
+} __attribute__((aligned(64)));
+
+struct az_util {
+	uint32_t linux_cpu;		/* [D] */
+	uint32_t apic_id;		/* [D] */
+	uint32_t kicked;		/* [DL] doorbell of the to_linux rings of all CPUs it serves */
+	uint32_t reserved;
+};
+
+#define AZ_NONE			0xffffffffu
+
+/* ---- Slots: one per LWK thread and its twin ------------------------------------------------------------------- */
+
+/*
+ *            driver, new twin        LWK, clone
+ *   FREE -----------------> SPARE ---------------> IDLE <------------------------------+
+ *    ^                                              | LWK: nr, arg, state=CALL         | LWK takes ret
+ *    |                                              v          driver: ret, state=DONE |
+ *    |                                             CALL ----------------------------> DONE
+ *    |                                              ^ |
+ *    |                     LWK: fault_ret, state=CALL | driver: fault_addr, state=FAULT (the twin touched a page that
+ *    |                                              | v  is not there; the waiting thread makes it present)
+ *    |  driver, twin gone                          FAULT
+ *    +---------- EXIT: LWK is done with it for good; the twin ends by exit(2)
+ *
+ * Sleeping: the LWK stores state=CALL, then (full barrier) reads twin_sleeping, and if set sends AZ_EV_CALL; the twin
+ * stores twin_sleeping=1, then (full barrier) reads state, and sleeps only if there is no request. The other
+ * direction is the same with lwk_waiting and AZ_EV_DONE to the CPU in slot->cpu; the waker clears the flag by xchg.
+ */
+enum az_slot_state { AZ_SLOT_FREE, AZ_SLOT_SPARE, AZ_SLOT_IDLE, AZ_SLOT_CALL, AZ_SLOT_FAULT, AZ_SLOT_DONE, AZ_SLOT_EXIT };
+
+struct az_slot {
+	uint32_t state;			/* [DL] enum az_slot_state, release/acquire */
+	uint32_t nr;			/* [L] call number, or enum az_call */
+	uint64_t arg[6];		/* [L] */
+	uint32_t twin_sleeping;		/* [DL] */
+	uint32_t cpu;			/* [L] index of the LWK CPU whose ring wakes the thread */
+
+	int64_t ret __attribute__((aligned(64)));	/* [D] result or -errno, also -ERESTART* (512..516) */
+	uint64_t fault_addr;		/* [D] */
+	uint32_t fault_write;		/* [D] */
+	int32_t fault_ret;		/* [L] 0 or -EFAULT */
+	uint32_t lwk_waiting;		/* [DL] */
+	uint32_t twin_masked;		/* [D] the twin has applied a sigmask that is not empty: after unblocking, the LWK
+					   must forward rt_sigprocmask so that Linux delivers what it holds back */
+	uint64_t sigmask;		/* [L] blocked signals; the twin applies it when a signal arrives. The driver starts a
+					   slot with what the twin blocks: the inherited mask (first thread) or all */
+	uint32_t tid;			/* [D] Linux thread id of the twin */
+	uint32_t proc;			/* [D] index in procs */
+
+	uint32_t sig_full __attribute__((aligned(64)));	/* [DL] D sets 1 after filling siginfo, L sets 0 after taking it */
+	uint32_t reserved;
+	uint8_t siginfo[128];		/* [D] Linux's siginfo_t */
+} __attribute__((aligned(64)));
+
+/*
+ * Private calls; anything below AZ_CALL_PRIVATE is a Linux system call number. Two of those mean something else here:
+ * rt_sigaction (signal, what: 0 default, 1 ignore, 2 the program has a handler, sa_flags) and rt_sigprocmask (): apply sigmask.
+ */
+enum az_call {
+	AZ_CALL_PRIVATE = 0x1000,
+	AZ_CALL_EXEC_INFO = 0x1000,	/* (buf, len) proxy writes struct az_exec and its strings to user memory; length used */
+	AZ_CALL_MORE_TWINS,		/* (n) proxy makes n twins, each announced by AZ_EV_SPARE before this call returns;
+					   number made, or -EAGAIN */
+	AZ_CALL_DIE,			/* (signal, si_code, address) the process dies by this signal, never returns */
+	AZ_CALL_EXEC_FAILED,		/* (errno, enum az_exec_fault) proxy says so and exits 126 or 127, never returns */
+	AZ_CALL_FILE_OPEN,		/* (fd, prot, flags) for mmap: checks as Linux does, holds the file; handle >= 0 */
+	AZ_CALL_FILE_READ,		/* (handle, offset, physical address, length) into LWK frames; bytes read */
+	AZ_CALL_FILE_CLOSE,		/* (handle) */
+	AZ_CALL_ZAP,			/* (address, length) remove the mirror; entries are already not present but keep frame
+					   and MIRRORED; sets PINNED where Linux still uses the frame */
+	AZ_CALL_LINUX_MAP,		/* (address, length, prot, flags, fd, offset) really map in the proxy, MAP_FIXED */
+	AZ_CALL_LINUX_UNMAP,		/* (address, length) back to the device mapping, frames released */
+	AZ_CALL_LINUX_FAULT,		/* (address, write) make present, hold; physical address of the 4 KB frame, or -errno;
+					   bit 0 of the result: writable */
+	AZ_CALL_USER,			/* never sent: calls from here on are made by the proxy in user space */
+};
+
+enum az_exec_fault { AZ_EXEC_OTHER, AZ_EXEC_NOT_ELF, AZ_EXEC_OTHER_MACHINE, AZ_EXEC_CORRUPT, AZ_EXEC_INTERPRETER, AZ_EXEC_NO_MEMORY };
+
+/* What a program starts with, in user memory at buf: this header, then argc+envc NUL-terminated strings. */
+struct az_exec {
+	uint32_t length;		/* of all */
+	uint32_t argc, envc;
+	uint32_t path;			/* offset of the path to open, NUL-terminated */
+	uint32_t strings;		/* offset of argv[0] */
+	uint32_t uid, euid, gid, egid, secure;	/* for the auxiliary vector */
+	uint64_t hwcap, hwcap2, clktck;	/* as Linux gave them to the proxy */
+	uint8_t random[16];
+	char platform[8];		/* "x86_64", NUL-terminated */
+};
+
+/* ---- Processes ------------------------------------------------------------------------------------------------ */
+
+enum az_proc_state { AZ_PROC_FREE, AZ_PROC_STARTING, AZ_PROC_RUNNING, AZ_PROC_STOPPED };
+
+struct az_proc {
+	/* [D], before AZ_EV_PROC_START */
+	uint32_t pid;
+	uint32_t slot;			/* of the first thread; its tid is pid */
+	uint32_t cpu_count;
+	uint32_t flags;			/* AZ_PROC_* options of yod, none yet */
+	uint64_t cpus[AZ_CPUS_MAX / 64];	/* leased CPUs, by index */
+	uint64_t memory;		/* bytes reserved by -M; 0: share what nobody reserved */
+	uint64_t exec_size;		/* bytes that struct az_exec will need */
+	uint64_t rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock;	/* soft limits; ~0 is infinite */
+
+	/* [L] */
+	uint32_t state __attribute__((aligned(64)));	/* enum az_proc_state; the driver sets FREE */
+	uint32_t threads;
+	uint64_t pgd;			/* physical address of the top-level page table, 0 before RUNNING */
+	uint64_t resident;		/* bytes */
+	uint64_t committed;		/* bytes */
+} __attribute__((aligned(64)));
+
+/* ---- Time: fed by Linux's timekeeping, read under seq by the LWK and by programs (vDSO) ------------------------- */
+
+/*
+ * ns = (((tsc - cycle_last) * mult) + base_shifted) >> shift. seq is odd while the driver writes. mode 0: Linux's clock is not
+ * the TSC, ask Linux. One page of its own.
+ */
+struct az_time {
+	uint32_t seq;
+	uint32_t mode;			/* 1: TSC */
+	uint64_t cycle_last;
+	uint32_t mult, shift;
+	uint64_t wall_sec, wall_snsec;	/* CLOCK_REALTIME at cycle_last; nanoseconds shifted left */
+	uint64_t mono_sec, mono_snsec;	/* CLOCK_MONOTONIC */
+	uint64_t raw_sec, raw_snsec;	/* CLOCK_MONOTONIC_RAW */
+	uint32_t raw_mult, raw_shift;
+	uint64_t boot_offset_ns;	/* CLOCK_BOOTTIME - CLOCK_MONOTONIC */
+	int32_t tai_offset;
+	int32_t tz_minuteswest, tz_dsttime;
+	uint32_t coarse_pad;
+	uint64_t wall_coarse_nsec, mono_coarse_nsec;	/* nanoseconds within the second, unshifted */
+};
+
+/* ---- Log: bytes of text lines --------------------------------------------------------------------------------- */
+
+struct az_log {
+	uint64_t size;			/* [D] bytes of data that follow, a power of two */
+	uint64_t written;		/* [L] bytes ever written; byte n is at n % size; release */
+	uint8_t data[] __attribute__((aligned(64)));
+};
+
+/* ---- Hand-over ------------------------------------------------------------------------------------------------- */
+
+enum az_lwk_state { AZ_LWK_OFF, AZ_LWK_BOOTING, AZ_LWK_RUNNING, AZ_LWK_PANICKED };
+
+struct az_range { uint64_t start, size; uint32_t node, reserved; };	/* 2 MB aligned */
+
+struct az_node_stats {			/* [L], in 4 KB frames */
+	uint64_t total;			/* the allocator's from the start */
+	uint64_t free;			/* allocatable now, caches included */
+	uint64_t quarantined;		/* wanted back but PINNED */
+};
+
+/* Every member is set by the driver before the first CPU starts unless marked [L]. */
+struct az_handover {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t size;			/* sizeof(struct az_handover) */
+	uint64_t phys;			/* of this structure */
+
+	uint64_t image, image_size;	/* where the image lies, bytes with bss */
+	uint64_t pgd;			/* kernel page tables: image, direct map, APIC */
+	uint64_t first_free;		/* in range[0]; all below is in use */
+	uint64_t cpus, procs, slots, log, time;	/* physical: az_cpu[], az_proc[AZ_PROCS], az_slot[AZ_SLOTS], az_log, az_time */
+	uint64_t log_size;
+	uint32_t cpu_count, range_count, util_count, node_count;
+
+	uint64_t apic_base;		/* physical */
+	uint32_t x2apic;		/* 1: Linux uses x2APIC, the LWK must too */
+	uint32_t vector_linux;		/* vector that an LWK CPU sends to a Linux CPU */
+	uint32_t vector_lwk;		/* vector that Linux sends to an LWK CPU */
+	uint32_t start_page;		/* frame number of the start-up page: the driver starts the first CPU, that one the others */
+	uint32_t tsc_khz;
+	uint32_t apic_timer_khz;	/* APIC timer counts per millisecond at divide-by-one */
+	uint32_t tsc_deadline;		/* 1: usable */
+	uint64_t xcr0;			/* state components that programs may use */
+	uint64_t spec_ctrl;		/* value of IA32_SPEC_CTRL that Linux chose; 0: leave alone */
+	uint64_t boot_tsc;		/* just before the first start-up IPI */
+
+	uint32_t lwk_state;		/* [L] enum az_lwk_state; the driver sets OFF and BOOTING */
+	uint32_t stop;			/* [D] 1: an NMI means halt at once (Linux panics) */
+	uint32_t online;		/* [L] atomic count of CPUs in their idle loop */
+	uint32_t hypervisor;		/* 1: spin little */
+	uint32_t slots_used;		/* [L] bound to threads */
+	uint32_t threads;		/* [L] */
+
+	struct az_range range[AZ_RANGES_MAX];
+	struct az_util util[AZ_CPUS_MAX];
+	struct az_node_stats node[AZ_NODES_MAX];	/* [L] */
+};
+
+/* Same layout on both sides or nothing works: the image header carries these and the driver compares. */
+_Static_assert(sizeof(struct az_slot) == 320, "slot");
+_Static_assert(sizeof(struct az_tramp) == 32, "tramp");
+
+#endif

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A QEMU plug-in that counts the instructions a guest executes between two
+ * marks (see mark.h).  Load it with -plugin icount.so,out=FILE; README.md
+ * describes the file it writes.
+ *
+ * Every virtual CPU has two running totals, user and kernel, told apart by
+ * bit 63 of the instruction's address.  Opening a window remembers the totals
+ * of all CPUs, closing it writes the differences.  So a window costs nothing
+ * while it is open, any number may overlap, and one mark serves all CPUs.
+ *
+ * Counting is by runs: when QEMU translates a block of guest code, the block
+ * is cut into runs of plain instructions, and the first instruction of each
+ * run calls run_executed() with the length of the run.  Marks and repeated
+ * string instructions are runs of their own.  Hence what is exact and what is
+ * not:
+ *
+ *  - Code that takes no exception in a window is counted exactly.
+ *  - An exception inside a run has counted the rest of the run too early: the
+ *    error is at most the length of that run, once per exception.  Interrupts
+ *    are only taken between blocks and cause no error.
+ *  - Totals of the other CPUs are read while they execute: the error is at
+ *    most one run per CPU at each end of the window.
+ *
+ * QEMU shares a translated block between all addresses at which the same page
+ * of memory is mapped.  Only the offset in the page is therefore reliable, and
+ * code that the same privilege level executes from a low and from a high
+ * address is counted under whichever came first.
+ */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qemu-api.h"
+
+#define MAX_CPUS	1024
+#define MAX_OPEN	16		/* windows open at once, per owner */
+#define PAGE_MASK	0xfffu
+#define FIRST_GLOBAL	0x4000u		/* window number of mark 0x8000 */
+
+enum mode { USER, KERNEL, MODES };
+
+/*
+ * Only the CPU itself writes its totals, other CPUs' marks read them, so they
+ * are accessed with relaxed atomics: no order is needed, only whole values.
+ */
+struct totals {
+	uint64_t count[MODES];
+};
+
+struct window {
+	bool is_open;
+	unsigned int number;
+	struct totals *start;		/* one per CPU, made at first use */
+};
+
+struct cpu {
+	struct totals totals;
+	bool in_rep;			/* the last instruction was a rep */
+	unsigned int rep_next;		/* page offset of its successor */
+	enum mode rep_mode;
+	struct window windows[MAX_OPEN];	/* this CPU's thread only */
+} __attribute__((aligned(64)));
+
+static struct cpu cpus[MAX_CPUS];
+static unsigned int cpu_count;
+
+/* The lock covers global windows, the output file and the closing number. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct window global_windows[MAX_OPEN];
+static FILE *out;
+static unsigned long closings;
+
+/* What a run needs to tell its callback fits into the callback's pointer. */
+union run {
+	struct {
+		uint16_t length;	/* instructions; of a rep: its bytes */
+		uint16_t offset;	/* of its first byte in the page */
+		uint16_t mode;
+	};
+	void *data;
+};
+
+static void totals_add(struct cpu *cpu, enum mode mode, uint64_t n)
+{
+	uint64_t *count = &cpu->totals.count[mode];
+
+	__atomic_store_n(count, *count + n, __ATOMIC_RELAXED);
+}
+
+static uint64_t totals_read(unsigned int cpu, enum mode mode)
+{
+	return __atomic_load_n(&cpus[cpu].totals.count[mode],
+			       __ATOMIC_RELAXED);
+}
+
+/*
+ * A repeated string instruction is entered once per iteration but retires
+ * once.  It is counted when its successor executes: if something else follows
+ * instead (a page fault, an interrupt), it will be entered again later.
+ */
+static void rep_settle(struct cpu *cpu, unsigned int next_offset)
+{
+	if (next_offset == cpu->rep_next)
+		totals_add(cpu, cpu->rep_mode, 1);
+	cpu->in_rep = false;
+}
+
+static void run_executed(unsigned int vcpu, void *data)
+{
+	union run run = { .data = data };
+	struct cpu *cpu = &cpus[vcpu];
+
+	if (__builtin_expect(cpu->in_rep, 0))
+		rep_settle(cpu, run.offset);
+	totals_add(cpu, run.mode, run.length);
+}
+
+static void rep_executed(unsigned int vcpu, void *data)
+{
+	union run run = { .data = data };
+	struct cpu *cpu = &cpus[vcpu];
+
+	if (cpu->in_rep)
+		rep_settle(cpu, run.offset);
+	cpu->in_rep = true;
+	cpu->rep_next = (run.offset + run.length) & PAGE_MASK;
+	cpu->rep_mode = run.mode;
+}
+
+static struct window *window_find(struct window *set, unsigned int number)
+{
+	for (int i = 0; i < MAX_OPEN; i++)
+		if (set[i].is_open && set[i].number == number)
+			return &set[i];
+	return NULL;
+}
+
+static struct window *window_find_free(struct window *set)
+{
+	for (int i = 0; i < MAX_OPEN; i++)
+		if (!set[i].is_open)
+			return &set[i];
+	return NULL;
+}
+
+static void row_write_locked(unsigned int number, unsigned int vcpu,
+			     const char *scope, const struct totals *totals)
+{
+	fprintf(out, "%u,%lu,%u,%s,%" PRIu64 ",%" PRIu64 "\n", number, closings,
+		vcpu, scope, totals->count[USER], totals->count[KERNEL]);
+}
+
+static void lost_write_locked(unsigned int number, unsigned int vcpu)
+{
+	static const struct totals nothing;
+
+	closings++;
+	row_write_locked(number, vcpu, "lost", &nothing);
+	fflush(out);
+}
+
+/* Returns false if a window was lost: opened twice, or one too many. */
+static bool window_open(struct window *set, unsigned int number)
+{
+	struct window *window = window_find(set, number);
+	bool is_new = !window;
+
+	if (!window)
+		window = window_find_free(set);
+	if (!window)
+		return false;
+	if (!window->start)
+		window->start = calloc(cpu_count, sizeof(*window->start));
+	if (!window->start)
+		return false;
+	for (unsigned int i = 0; i < cpu_count; i++) {
+		window->start[i].count[USER] = totals_read(i, USER);
+		window->start[i].count[KERNEL] = totals_read(i, KERNEL);
+	}
+	window->number = number;
+	window->is_open = true;
+	return is_new;
+}
+
+/* Writes a row for the closing CPU and one for each other that executed. */
+static void window_close_locked(struct window *window, unsigned int vcpu)
+{
+	bool is_global = window->number >= FIRST_GLOBAL;
+	const char *scope;
+
+	closings++;
+	for (unsigned int i = 0; i < cpu_count; i++) {
+		struct totals *row = &window->start[i];
+
+		row->count[USER] = totals_read(i, USER) - row->count[USER];
+		row->count[KERNEL] = totals_read(i, KERNEL) - row->count[KERNEL];
+		if (i != vcpu && !row->count[USER] && !row->count[KERNEL])
+			continue;
+		scope = is_global ? "global" : i == vcpu ? "own" : "other";
+		row_write_locked(window->number, i, scope, row);
+	}
+	fflush(out);
+	window->is_open = false;
+}
+
+static void mark_executed(unsigned int vcpu, void *data)
+{
+	unsigned int number = (uintptr_t)data / 2;
+	bool closes = (uintptr_t)data & 1;
+	struct cpu *cpu = &cpus[vcpu];
+	struct window *set = cpu->windows;
+	struct window *window;
+
+	if (cpu->in_rep)
+		rep_settle(cpu, cpu->rep_next);
+	pthread_mutex_lock(&lock);
+	if (number >= FIRST_GLOBAL)
+		set = global_windows;
+	if (!closes) {
+		if (!window_open(set, number))
+			lost_write_locked(number, vcpu);
+	} else {
+		window = window_find(set, number);
+		if (window)
+			window_close_locked(window, vcpu);
+		else
+			lost_write_locked(number, vcpu);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static bool insn_is_mark(const uint8_t *byte, size_t size, uint16_t *number)
+{
+	static const uint8_t nop[] = { 0x0f, 0x1f, 0x84, 0x00 };
+	static const uint8_t tag[] = { 0x5a, 0x41 };
+
+	if (size != 8 || memcmp(byte, nop, 4) || memcmp(byte + 6, tag, 2))
+		return false;
+	*number = byte[4] | byte[5] << 8;
+	return true;
+}
+
+/* A string opcode (ins, outs, movs, cmps, stos, lods, scas) after f2 or f3. */
+static bool insn_is_rep(const uint8_t *byte, size_t size)
+{
+	static const uint8_t prefixes[] = {
+		0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0
+	};
+	bool repeated = false;
+
+	for (size_t i = 0; i < size; i++) {
+		bool rex = (byte[i] & 0xf0) == 0x40;
+
+		if (byte[i] == 0xf2 || byte[i] == 0xf3)
+			repeated = true;
+		else if (!rex && !memchr(prefixes, byte[i], sizeof(prefixes)))
+			return repeated &&
+			       ((byte[i] >= 0x6c && byte[i] <= 0x6f) ||
+				(byte[i] >= 0xa4 && byte[i] <= 0xa7) ||
+				(byte[i] >= 0xaa && byte[i] <= 0xaf));
+	}
+	return false;
+}
+
+/* Gives marks and reps their callback; returns false for any other. */
+static bool insn_is_special(struct qemu_plugin_insn *insn, union run run)
+{
+	const uint8_t *bytes = qemu_plugin_insn_data(insn);
+	size_t size = qemu_plugin_insn_size(insn);
+	uint16_t number;
+
+	if (insn_is_mark(bytes, size, &number)) {
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, mark_executed,
+			QEMU_PLUGIN_CB_NO_REGS, (void *)(uintptr_t)number);
+		return true;
+	}
+	if (insn_is_rep(bytes, size)) {
+		run.length = size;
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, rep_executed,
+			QEMU_PLUGIN_CB_NO_REGS, run.data);
+		return true;
+	}
+	return false;
+}
+
+static void run_register(struct qemu_plugin_insn *first, union run run)
+{
+	if (run.length)
+		qemu_plugin_register_vcpu_insn_exec_cb(first, run_executed,
+			QEMU_PLUGIN_CB_NO_REGS, run.data);
+}
+
+static void block_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+	size_t count = qemu_plugin_tb_n_insns(tb);
+	struct qemu_plugin_insn *first = NULL;
+	union run run = { .data = NULL };
+
+	(void)id;
+	for (size_t i = 0; i < count; i++) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		uint64_t vaddr = qemu_plugin_insn_vaddr(insn);
+		union run here = { .data = NULL };
+
+		here.offset = vaddr & PAGE_MASK;
+		here.mode = vaddr >> 63 ? KERNEL : USER;
+		if (insn_is_special(insn, here)) {
+			run_register(first, run);
+			run.length = 0;
+			continue;
+		}
+		if (!run.length) {
+			first = insn;
+			run = here;
+		}
+		run.length++;
+	}
+	run_register(first, run);
+}
+
+static void at_exit(qemu_plugin_id_t id, void *data)
+{
+	(void)id;
+	(void)data;
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < MAX_OPEN; i++)
+		if (global_windows[i].is_open)
+			lost_write_locked(global_windows[i].number, 0);
+	for (unsigned int cpu = 0; cpu < cpu_count; cpu++)
+		for (int i = 0; i < MAX_OPEN; i++)
+			if (cpus[cpu].windows[i].is_open)
+				lost_write_locked(cpus[cpu].windows[i].number,
+						  cpu);
+	pthread_mutex_unlock(&lock);
+}
+
+QEMU_EXPORT int qemu_plugin_version = QEMU_API_VERSION;
+
+QEMU_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info,
+				    int argc, char **argv);
+
+QEMU_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info,
+				    int argc, char **argv)
+{
+	if (argc != 1 || strncmp(argv[0], "out=", 4)) {
+		fprintf(stderr, "icount: say where to write: -plugin icount.so,out=FILE\n");
+		return -1;
+	}
+	if (!info->system_emulation || info->system.max_vcpus > MAX_CPUS) {
+		fprintf(stderr, "icount: works with qemu-system-x86_64 and at most %d CPUs\n",
+			MAX_CPUS);
+		return -1;
+	}
+	out = fopen(argv[0] + 4, "w");
+	if (!out) {
+		perror(argv[0] + 4);
+		return -1;
+	}
+	cpu_count = info->system.max_vcpus;
+	fprintf(out, "window,closing,vcpu,scope,user,kernel\n");
+	fflush(out);
+	qemu_plugin_register_vcpu_tb_trans_cb(id, block_translated);
+	qemu_plugin_register_atexit_cb(id, at_exit, NULL);
+	return 0;
+}

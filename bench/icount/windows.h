@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Windows of the system's own programs; callcost's (1 to 31) are listed in
+ * bench/callcost/windows.h.  Each number is given out once.
+ */
+#ifndef AZALEA_ICOUNT_WINDOWS_H
+#define AZALEA_ICOUNT_WINDOWS_H
+
+/*
+ * edge_detect: each thread opens it before its share of each step and
+ * closes it after, when all memory involved has been touched already.
+ */
+#define WINDOW_EDGE_COMPUTE	32
+
+/*
+ * Global windows: one CPU opens, another may close; marks 0x8000 and up.
+ * Boot: opened by lwkctl just before it asks the driver to boot, closed by the
+ * first instruction of a program on an LWK CPU (bench/callcost/first).
+ */
+#define WINDOW_BOOT		0x4000
+#define MARK_BOOT_OPEN		0x8000
+#define MARK_BOOT_CLOSE		0x8001
+
+#endif

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Run a command in the test machine under the counting plug-in."""
+import os
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+BENCH = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(BENCH)
+BIN = os.path.join(ROOT, "build", "bin")
+OUT = os.path.join(ROOT, "build", "bench")
+TIMEOUT_SECONDS = 1200          # 128 CPUs, counted, on a small machine
+sys.path.insert(0, os.path.join(BENCH, "icount"))
+from counts import read_closings, read_names  # noqa: E402
+
+
+class Failure(Exception):
+    """What went wrong, in one line for the user."""
+
+
+def make(folder, *variables):
+    run = subprocess.run(["make", "-s", "-C", os.path.join(BENCH, folder),
+                          *variables])
+    if run.returncode:
+        raise Failure(f"bench/{folder} does not build")
+
+
+def build():
+    make("icount", f"O={OUT}")
+    make("callcost", f"BIN={BIN}")
+    for program in ("yod", "lwkctl"):
+        if not os.path.exists(os.path.join(BIN, program)):
+            raise Failure(f"build/bin/{program} is missing: run make first")
+
+
+def run_vm(name, options, script):
+    """Run a shell script in the machine; return its closings, lost windows."""
+    path = os.path.join(OUT, f"{name}.csv")
+    command = [os.path.join(ROOT, "tools", "vm"), *options,
+               "--timeout", str(TIMEOUT_SECONDS),
+               "--qemu-arg=-plugin", f"--qemu-arg={OUT}/icount.so,out={path}",
+               "--", "sh", "-ec", f"PATH={BIN}:$PATH; {script}"]
+    if os.path.exists(path):
+        os.unlink(path)
+    try:
+        status = subprocess.run(command, stdin=subprocess.DEVNULL).returncode
+    except OSError as error:
+        raise Failure(f"tools/vm: {error.strerror}") from error
+    if status:
+        raise Failure(f"the test machine ended with status {status}")
+    if not os.path.exists(path):
+        raise Failure("QEMU wrote no counts: is the machine emulated?")
+    return read_closings(path)
+
+
+def windows():
+    """Return {name: number} of all windows."""
+    names = read_names([os.path.join(BENCH, "icount", "windows.h"),
+                        os.path.join(BENCH, "callcost", "windows.h")])
+    return {name: number for number, name in names.items()}
+
+
+class Verdict:
+    """Prints pass and fail lines and remembers whether any failed."""
+
+    def __init__(self):
+        self.failed = False
+
+    def check(self, good, text):
+        print(f"{'pass' if good else 'FAIL'}: {text}")
+        self.failed = self.failed or not good

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Doorbells: events to an LWK CPU and from all of them, by the protocol at struct az_cpu. An interrupt is sent only if the other
+ * side has taken note of the one before.
+ *
+ * The LWK rings at X86_PLATFORM_IPI_VECTOR, where Linux offers a callback. Nothing in an event is believed.
+ */
+#define pr_fmt(fmt) "azalea: " fmt
+
+#include <linux/rcupdate.h>
+#include <linux/smp.h>
+#include <asm/apic.h>
+#include <asm/barrier.h>
+#include <asm/irq.h>
+
+#include "internal.h"
+
+void az_send_ipi(u32 apic_id, u32 command)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	weak_wrmsr_fence();
+	safe_apic_wait_icr_idle();
+	apic_icr_write(command, apic_id);
+	local_irq_restore(flags);
+}
+
+bool az_event_to_lwk(u32 index, u64 event)
+{
+	struct az_lwk_cpu *cpu = &az.cpu[index];
+	unsigned long flags;
+	bool pushed = false, ring_bell = false;
+
+	raw_spin_lock_irqsave(&cpu->push_lock, flags);
+	if (az_lwk_running()) {
+		pushed = ring_push(cpu->to_lwk, event);
+		/* az_event_to_lwk:A, pairs with the LWK's xchg before it drains: it sees the event or we see 0 */
+		ring_bell = !xchg(&cpu->shared->kicked, 1);
+		if (ring_bell) {
+			cpu->kicked_at = jiffies;
+			az_send_ipi(cpu->apic_id, APIC_DM_FIXED | az.handover->vector_lwk);
+		}
+		if (!pushed)
+			az_lwk_failed("a CPU no longer takes events");
+	}
+	raw_spin_unlock_irqrestore(&cpu->push_lock, flags);
+	return pushed;
+}
+
+static void dispatch(u64 event)
+{
+	u32 type = AZ_EVENT_TYPE(event);
+
+	switch (type) {
+	case AZ_EV_PANIC:
+		az_lwk_failed("a check failed in it, see lwkctl log");
+		break;
+	case AZ_EV_LOG:
+		wake_up_interruptible(&az.log_wait);
+		break;
+	default:
+		az_job_event(type, AZ_EVENT_PAYLOAD(event));
+	}
+}
+
+static void drain(struct az_ring *ring)
+{
+	u32 limit = AZ_RING_ENTRIES;	/* a failed LWK must not keep us here */
+	u64 event;
+
+	while (limit-- && ring_pop(ring, &event))
+		dispatch(event);
+}
+
+/* Hard interrupt on a serving Linux CPU. Others may get here, too: the vector is also Hyper-V's. */
+static void doorbell(void)
+{
+	u32 i, cpu, self = smp_processor_id(), count = smp_load_acquire(&az.util_count);
+
+	for (i = 0; i < count; i++) {
+		struct az_util_cpu *util = &az.util[i];
+
+		if (util->linux_cpu != self)
+			continue;
+		/* doorbell:A, pairs with the LWK's xchg after it pushes */
+		xchg(&util->shared->kicked, 0);
+		for (cpu = 0; cpu < util->count; cpu++)
+			drain(az.cpu[util->served[cpu]].to_linux);
+	}
+}
+
+void az_doorbell_init(void)
+{
+	x86_platform_ipi_callback = doorbell;
+}
+
+/* Afterwards nobody is inside doorbell() with the old az.util, and nobody pushes who saw az.running. */
+void az_doorbell_quiesce(void)
+{
+	WRITE_ONCE(az.util_count, 0);
+	synchronize_rcu();
+}

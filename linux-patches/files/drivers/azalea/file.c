@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Files that a program maps privately: the LWK holds them open here by handle, and has their contents read straight into its
+ * frames. Permission is checked once, when the mapping is made, by the rules of Linux's mmap.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mman.h>
+#include <linux/security.h>
+
+#include "job.h"
+
+static int mapping_allowed(struct file *file, unsigned long prot, unsigned long flags)
+{
+	bool shared_write = (flags & MAP_TYPE) != MAP_PRIVATE && (prot & PROT_WRITE);
+
+	if (!(file->f_mode & FMODE_READ) || (shared_write && !(file->f_mode & FMODE_WRITE)))
+		return -EACCES;
+	if ((prot & PROT_EXEC) && path_noexec(&file->f_path))
+		return -EPERM;
+	if (!file->f_op->mmap || !S_ISREG(file_inode(file)->i_mode))
+		return -ENODEV;
+	return security_mmap_file(file, prot, flags);
+}
+
+/* (fd, prot, flags): handle */
+long az_file_open(struct az_job *job, const u64 *arg)
+{
+	struct file *file = fget(arg[0]);
+	u32 handle;
+	int ret;
+
+	if (!file)
+		return -EBADF;
+	ret = mapping_allowed(file, arg[1], arg[2]);
+	if (!ret)
+		ret = xa_alloc(&job->files, &handle, file, xa_limit_31b, GFP_KERNEL);
+	if (ret) {
+		fput(file);
+		return ret;
+	}
+	return handle;
+}
+
+/* (handle, offset, physical address, length): bytes read, less than length only at the end of the file */
+long az_file_read(struct az_job *job, const u64 *arg)
+{
+	struct file *file = xa_load(&job->files, arg[0]);
+	loff_t offset = arg[1];
+	size_t done = 0;
+
+	if (!file)
+		return -EBADF;
+	if (!az_phys_is_lwk(arg[2], arg[3]) || offset < 0)
+		return -EINVAL;
+	while (done < arg[3]) {
+		ssize_t ret = kernel_read(file, __va(arg[2]) + done, arg[3] - done, &offset);
+
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			break;
+		done += ret;
+	}
+	return done;
+}
+
+long az_file_close(struct az_job *job, const u64 *arg)
+{
+	struct file *file = xa_erase(&job->files, arg[0]);
+
+	if (!file)
+		return -EBADF;
+	fput(file);
+	return 0;
+}
+
+void az_files_release(struct az_job *job)
+{
+	unsigned long handle;
+	struct file *file;
+
+	xa_for_each(&job->files, handle, file)
+		fput(file);
+}

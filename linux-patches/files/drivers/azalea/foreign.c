@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Foreign memory: what the program maps but Linux must own (files shared for writing, /dev/shm, devices). The proxy really maps
+ * it at the program's address, in place of the mirror, and the LWK asks for one 4 KB frame at a time, which stays pinned until the
+ * mapping goes. The LWK marks such entries FOREIGN.
+ */
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/syscalls.h>
+#include <asm/syscall.h>
+
+#include "job.h"
+
+#define PIN_WRITABLE	1UL		/* in the pointer that pins holds */
+
+static bool range_is_programs(u64 start, u64 length)
+{
+	return !offset_in_page(start) && length && start >= AZ_USER_START && length <= AZ_USER_END &&
+	       start + length <= AZ_USER_END;
+}
+
+static void unpin(void *entry)
+{
+	unsigned long value = (unsigned long)entry;
+	struct page *page = (struct page *)(value & ~PIN_WRITABLE);
+
+	unpin_user_pages_dirty_lock(&page, 1, value & PIN_WRITABLE);
+}
+
+static void unpin_range(struct az_job *job, u64 start, u64 length)
+{
+	unsigned long index;
+	void *entry;
+
+	xa_for_each_range(&job->pins, index, entry, PHYS_PFN(start), PHYS_PFN(start + length - 1)) {
+		xa_erase(&job->pins, index);
+		unpin(entry);
+	}
+}
+
+/* Gives the range back to the mirror. Should that fail, nothing is mapped there, which is safe. */
+static long map_mirror(struct az_job *job, u64 start, u64 length)
+{
+	unsigned long ret = vm_mmap(job->file, start, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
+
+	return IS_ERR_VALUE(ret) ? (long)ret : 0;
+}
+
+/* (address, length, prot, flags, fd, offset) */
+long az_foreign_map(struct az_job *job, const u64 *arg)
+{
+	struct pt_regs regs = {
+		.di = arg[0], .si = arg[1], .dx = arg[2], .r10 = arg[3] | MAP_FIXED, .r8 = arg[4], .r9 = arg[5],
+	};
+	long ret;
+
+	if (!range_is_programs(arg[0], arg[1]))
+		return -EINVAL;
+	ret = x64_sys_call(&regs, __NR_mmap);
+	if (IS_ERR_VALUE(ret))
+		map_mirror(job, arg[0], arg[1]);	/* a late failure has already removed what was there */
+	return ret;
+}
+
+/* (address, length) */
+long az_foreign_unmap(struct az_job *job, const u64 *arg)
+{
+	if (!range_is_programs(arg[0], arg[1]))
+		return -EINVAL;
+	unpin_range(job, arg[0], arg[1]);
+	return map_mirror(job, arg[0], arg[1]);
+}
+
+/* (address, length, prot): mprotect for a range that is mapped here */
+long az_foreign_protect(const u64 *arg)
+{
+	struct pt_regs regs = { .di = arg[0], .si = arg[1], .dx = arg[2] };
+
+	if (!range_is_programs(arg[0], arg[1]))
+		return -EINVAL;
+	return x64_sys_call(&regs, __NR_mprotect);
+}
+
+static long pin_store(struct az_job *job, u64 addr, struct page *page, bool write)
+{
+	void *entry = (void *)((unsigned long)page | (write ? PIN_WRITABLE : 0));
+	void *old = xa_store(&job->pins, PHYS_PFN(addr), entry, GFP_KERNEL);
+
+	if (xa_is_err(old)) {
+		unpin(entry);
+		return xa_err(old);
+	}
+	if (old)
+		unpin(old);
+	return page_to_phys(page) | write;
+}
+
+/* (address, write): physical address of the frame, bit 0: may be written */
+long az_foreign_fault(struct az_job *job, const u64 *arg)
+{
+	struct page *page;
+	int ret;
+
+	if (!range_is_programs(arg[0] & PAGE_MASK, PAGE_SIZE))
+		return -EINVAL;
+	ret = pin_user_pages_fast(arg[0] & PAGE_MASK, 1, FOLL_LONGTERM | (arg[1] ? FOLL_WRITE : 0), &page);
+	if (ret != 1)
+		return ret < 0 ? ret : -EFAULT;
+	if (az_phys_is_lwk(page_to_phys(page), PAGE_SIZE)) {
+		unpin_user_page(page);
+		return -EFAULT;
+	}
+	return pin_store(job, arg[0], page, arg[1] != 0);
+}
+
+void az_foreign_release(struct az_job *job)
+{
+	unpin_range(job, AZ_USER_START, AZ_USER_END - AZ_USER_START);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the job side share. A job is an open file of the device and, once the proxy has started it, one process
+ * of the LWK. A twin is a thread of the proxy that carries out the calls of one LWK thread.
+ *
+ *   job.c      life of a job, from open to the last close       twin.c     the loop in which twins live
+ *   signal.c   signals on their way to the LWK                  file.c     files that the LWK maps privately
+ *   mirror.c   LWK memory as Linux sees it                      foreign.c  Linux memory as the LWK sees it
+ *
+ * Locks, outermost first: az.lock, az_job.lock, jobs_lock (job.c); mmap_lock, az_job.mirror. job_of_lock and az_twin.lock:
+ * innermost, interrupts off.
+ */
+#ifndef AZALEA_JOB_H
+#define AZALEA_JOB_H
+
+#include <linux/rwsem.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/xarray.h>
+
+#include "internal.h"
+
+struct az_job {
+	struct list_head link;		/* jobs_lock: all jobs that have created their process */
+	struct mutex lock;		/* CREATE, START and mmap happen once each */
+	struct file *file;		/* I: the job lives exactly as long; no reference */
+	struct mm_struct *mm;		/* lock: who mapped the program range; compared only */
+	u32 proc;			/* lock: index of the LWK process, AZ_NONE before CREATE */
+	u32 cpu;			/* lock: first leased CPU, takes the events of the process */
+	u64 memory;			/* lock: bytes reserved */
+	bool started;			/* lock */
+	bool stopped, gone;		/* set by events, job_wait is woken */
+	unsigned int fd;		/* I from START: the proxy's descriptor, which the program may not close */
+	unsigned long handler, restorer;	/* I from START: the proxy's signal handler */
+	struct xarray twins;		/* by Linux's global thread id: struct az_twin */
+	struct xarray files;		/* by handle: struct file */
+	struct xarray pins;		/* by address / 4096: struct page, held for the LWK */
+	struct rw_semaphore mirror;	/* read: an entry is looked at and inserted; write: the mirror is removed */
+};
+
+/* One per slot, same index. Members without a key are the twin thread's own. */
+struct az_twin {
+	spinlock_t lock;
+	struct task_struct *task;	/* lock: NULL when unbound, else a reference is held */
+	struct az_job *job;
+	struct az_slot *slot;		/* I while bound */
+	wait_queue_head_t wait;		/* the slot's state or mailbox has changed */
+	unsigned int spin;		/* how often to look at the slot before sleeping */
+	bool handed;			/* the proxy is making a call and owes the result */
+	bool running;			/* inside a call of the program, which may be one to this device */
+	bool kept;			/* result is not in the slot yet: a signal goes first */
+	bool delivered;			/* the LWK was handed a signal since the call began */
+	bool dying;			/* a fatal signal is on its way and must not be blocked */
+	long result;
+	unsigned long denied;		/* address + 1 that the LWK refused to make present, 0: none */
+};
+
+static inline struct az_proc *az_job_proc(const struct az_job *job)
+{
+	return az_proc(job->proc);
+}
+
+/* job.c */
+extern wait_queue_head_t az_job_wait;			/* a process has stopped or is gone, or the LWK has failed */
+
+/* twin.c */
+void az_twins_init(void);
+struct az_twin *az_twin_bind(struct az_job *job, u32 state);
+void az_twin_unbind(struct az_twin *twin);
+struct az_twin *az_twin_current(struct az_job *job);	/* NULL: the caller is no twin of the job */
+long az_twin_serve(struct az_job *job, struct az_ioc_serve __user *user);
+u32 az_twin_slot_index(const struct az_twin *twin);
+void az_twin_wake_lwk(struct az_twin *twin);		/* after a change of slot->state, if the LWK thread sleeps */
+void az_twin_event(struct az_twin *twin, u32 type);	/* sends an event about the slot to the thread's CPU */
+bool az_twin_has_request(struct az_twin *twin);		/* or will be woken for one; for conditions of wait_event */
+void az_twin_poke(u32 slot);				/* hard interrupt: the LWK has written to the slot */
+void az_twins_interrupt(struct az_job *job);		/* calls that wait end with a restart code */
+
+/* signal.c */
+void az_signal_guard(void);				/* fatal signals wake the twin instead of ending the process at once */
+void az_signal_unguard(void);
+void az_signal_apply_mask(struct az_twin *twin);
+void az_signal_block_all(void);
+long az_signal_action(struct az_job *job, const u64 *arg);
+void az_signal_die(struct az_twin *twin, const u64 *arg);
+long az_signal_deliver(struct az_job *job, const void __user *siginfo);
+
+/* mirror.c */
+int az_mirror_map(struct az_job *job, struct vm_area_struct *vma);
+long az_mirror_zap(struct az_job *job, u64 start, u64 length);
+void az_mirror_remove(struct az_job *job);		/* Linux sees nothing of the job's memory any more */
+void az_mirror_quarantine(struct az_job *job);		/* the process is stopped and unmapped: marks frames still in use */
+bool az_mirror_has_pinned(void);
+
+/* file.c */
+long az_file_open(struct az_job *job, const u64 *arg);
+long az_file_read(struct az_job *job, const u64 *arg);
+long az_file_close(struct az_job *job, const u64 *arg);
+void az_files_release(struct az_job *job);
+
+/* foreign.c */
+long az_foreign_map(struct az_job *job, const u64 *arg);
+long az_foreign_unmap(struct az_job *job, const u64 *arg);
+long az_foreign_protect(const u64 *arg);
+long az_foreign_fault(struct az_job *job, const u64 *arg);
+void az_foreign_release(struct az_job *job);
+
+#endif

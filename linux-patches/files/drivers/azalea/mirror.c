@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The mirror: LWK memory as Linux sees it through the proxy's mapping of the program range.
+ *
+ * A fault on the mapping walks the LWK's page tables and inserts the frame that it finds there as an ordinary page, so that
+ * get_user_pages() and with it direct I/O work. If there is none, the LWK thread whose call the faulting twin carries out is
+ * asked to make it present.
+ *
+ * The LWK may take a frame back at any time. It makes its entry not present first and then, if MIRRORED is set, has a twin call
+ * az_mirror_zap(). The lock job->mirror decides races: a fault that inserted before the zap is undone by it; one that comes
+ * after it finds the entry not present. MIRRORED is set by cmpxchg before the insertion, so the LWK cannot miss it.
+ *
+ * The offset of the mapping within the device tells jobs apart: unmap_mapping_range() then finds all pages of one job
+ * without mmap_lock, which a twin that waits for the LWK in a page fault may hold.
+ */
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/rmap.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "job.h"
+
+#define PTE_FRAME	PTE_PFN_MASK
+#define TOP_SHIFT	39			/* the LWK uses four levels */
+#define JOB_PAGES_SHIFT	(47 - PAGE_SHIFT)	/* the program range fits */
+#define TABLES_MAX	(1UL << 20)		/* more than any real process has: a corrupt tree ends the walk */
+#define PINNED_POLL	msecs_to_jiffies(100)
+#define PINNED_BATCH	1024		/* given back in one turn: the ring has room for more, and the LWK empties it between turns */
+
+/* Frames that Linux still used when the LWK wanted them back. */
+struct pinned {
+	struct list_head link;
+	u64 phys;
+	u32 order;
+};
+
+static LIST_HEAD(pinned_list);
+static DEFINE_MUTEX(pinned_lock);
+
+struct leaf {
+	u64 *entry;
+	u64 value;
+	u32 shift;
+};
+
+static pgoff_t job_first_page(const struct az_job *job)
+{
+	return (pgoff_t)job->proc << JOB_PAGES_SHIFT;
+}
+
+static u64 *table_entry(u64 table, u64 addr, u32 shift)
+{
+	if (!az_phys_is_lwk(table, PAGE_SIZE))
+		return NULL;
+	return (u64 *)__va(table) + ((addr >> shift) & (PTRS_PER_PTE - 1));
+}
+
+static bool is_leaf(u64 value, u32 shift)
+{
+	return shift == PAGE_SHIFT || (value & _PAGE_PSE);
+}
+
+/* Finds the present leaf that maps @addr for programs. leaf->value has _PAGE_RW only if all levels allow writing. */
+static bool leaf_find(struct az_job *job, u64 addr, struct leaf *leaf)
+{
+	u64 table = READ_ONCE(az_job_proc(job)->pgd) & PTE_FRAME, allowed = ~0ULL, value;
+	u32 shift;
+
+	if (!table)
+		return false;
+	for (shift = TOP_SHIFT; ; shift -= 9) {
+		leaf->entry = table_entry(table, addr, shift);
+		if (!leaf->entry)
+			return false;
+		value = READ_ONCE(*leaf->entry);
+		if (!(value & _PAGE_PRESENT) || !(value & _PAGE_USER))
+			return false;
+		allowed &= value | ~(u64)_PAGE_RW;
+		if (is_leaf(value, shift))
+			break;
+		table = value & PTE_FRAME;
+	}
+	leaf->value = value & allowed;
+	leaf->shift = shift;
+	return true;
+}
+
+static u64 leaf_frame(const struct leaf *leaf)
+{
+	return leaf->value & PTE_FRAME & ~((1ULL << leaf->shift) - 1);
+}
+
+/* Inserts one page unless something is there, which can only be the same page or one that a refault replaces. */
+static void insert_page_locked(struct vm_area_struct *vma, pte_t *pte, unsigned long addr, struct page *page, pgprot_t prot)
+{
+	if (!pte_none(*pte))
+		return;
+	get_page(page);
+	inc_mm_counter(vma->vm_mm, mm_counter_file(page));
+	page_add_file_rmap(page, vma, false);
+	set_pte_at(vma->vm_mm, addr, pte, mk_pte(page, prot));
+}
+
+/* Inserts the page at @addr, for a large leaf all pages of it that share the page-table page. */
+static vm_fault_t insert_leaf(struct vm_fault *vmf, u64 lwk_addr, const struct leaf *leaf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr = vmf->address & PAGE_MASK, first = addr, end = addr + PAGE_SIZE;
+	pgprot_t prot = vm_get_page_prot(leaf->value & _PAGE_RW ? VM_SHARED | VM_READ | VM_WRITE : VM_SHARED | VM_READ);
+	u64 phys = leaf_frame(leaf) + (lwk_addr & ((1ULL << leaf->shift) - 1));
+	spinlock_t *lock;
+	pte_t *pte;
+
+	if (leaf->shift > PAGE_SHIFT) {
+		first = max(addr & PMD_MASK, vma->vm_start);
+		end = min((addr & PMD_MASK) + PMD_SIZE, vma->vm_end);
+		phys -= addr - first;
+	}
+	pte = get_locked_pte(vma->vm_mm, first, &lock);
+	if (!pte)
+		return VM_FAULT_OOM;
+	for (addr = first; addr < end; addr += PAGE_SIZE, phys += PAGE_SIZE, pte++)
+		insert_page_locked(vma, pte, addr, pfn_to_page(PHYS_PFN(phys)), prot);
+	pte_unmap_unlock(pte - 1, lock);
+	return VM_FAULT_NOPAGE;
+}
+
+/* Maps what the LWK has at @lwk_addr; 0 if it has nothing there that suits. */
+static vm_fault_t mirror_try(struct az_job *job, struct vm_fault *vmf, u64 lwk_addr)
+{
+	struct leaf leaf;
+	vm_fault_t ret = 0;
+
+	down_read(&job->mirror);
+	while (az_lwk_running() && leaf_find(job, lwk_addr, &leaf)) {
+		u64 old = READ_ONCE(*leaf.entry);
+
+		if ((vmf->flags & FAULT_FLAG_WRITE) && !(leaf.value & _PAGE_RW))
+			break;
+		ret = VM_FAULT_SIGBUS;
+		if ((old & AZ_PTE_FOREIGN) || !az_phys_is_lwk(leaf_frame(&leaf), 1ULL << leaf.shift))
+			break;
+		ret = 0;
+		if ((old | _PAGE_RW) != (leaf.value | _PAGE_RW))
+			continue;
+		if (!(old & AZ_PTE_MIRRORED) && cmpxchg(leaf.entry, old, old | AZ_PTE_MIRRORED) != old)
+			continue;
+		ret = insert_leaf(vmf, lwk_addr, &leaf);
+		break;
+	}
+	up_read(&job->mirror);
+	return ret;
+}
+
+/* Has the LWK thread that waits for @twin make @lwk_addr present. True if it did. */
+static bool mirror_ask(struct az_twin *twin, u64 lwk_addr, bool write)
+{
+	struct az_slot *slot = twin->slot;
+
+	slot->fault_addr = lwk_addr;
+	slot->fault_write = write;
+	smp_store_release(&slot->state, AZ_SLOT_FAULT);
+	az_twin_wake_lwk(twin);
+	if (wait_event_killable(twin->wait, az_twin_has_request(twin) || !az_lwk_running()))
+		return false;
+	WRITE_ONCE(slot->twin_sleeping, 0);
+	if (az_lwk_running() && READ_ONCE(slot->fault_ret) == 0)
+		return true;
+	twin->denied = (lwk_addr & PAGE_MASK) + 1;
+	return false;
+}
+
+/*
+ * Asks without holding mmap_lock where Linux lets us: another thread of the program may at this moment hold an LWK lock that the
+ * asked thread needs, and wait for a twin that needs mmap_lock.
+ */
+static vm_fault_t mirror_ask_unlocked(struct az_twin *twin, struct vm_fault *vmf, u64 lwk_addr)
+{
+	bool write = vmf->flags & FAULT_FLAG_WRITE;
+	struct file *file;
+
+	if (!fault_flag_allow_retry_first(vmf->flags)) {
+		if (mirror_ask(twin, lwk_addr, write))
+			return VM_FAULT_NOPAGE;
+		twin->denied = 0;
+		return VM_FAULT_SIGBUS;
+	}
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+	file = get_file(vmf->vma->vm_file);
+	mmap_read_unlock(vmf->vma->vm_mm);
+	mirror_ask(twin, lwk_addr, write);
+	fput(file);
+	return VM_FAULT_RETRY;
+}
+
+static vm_fault_t mirror_fault(struct vm_fault *vmf)
+{
+	struct az_job *job = vmf->vma->vm_file->private_data;
+	u64 lwk_addr = (u64)(vmf->pgoff - job_first_page(job)) << PAGE_SHIFT;
+	struct az_twin *twin = az_twin_current(job);
+	bool denied = twin && twin->denied == lwk_addr + 1;
+	vm_fault_t ret;
+
+	if (twin)
+		twin->denied = 0;
+	ret = mirror_try(job, vmf, lwk_addr);
+	if (ret)
+		return ret;
+	if (denied || !twin || smp_load_acquire(&twin->slot->state) != AZ_SLOT_CALL)
+		return VM_FAULT_SIGBUS;
+	return mirror_ask_unlocked(twin, vmf, lwk_addr);
+}
+
+/* A write to a page that was inserted read-only: take it out and fault again, which asks the LWK if need be. */
+static vm_fault_t mirror_page_mkwrite(struct vm_fault *vmf)
+{
+	unmap_mapping_range(vmf->vma->vm_file->f_mapping, (loff_t)vmf->pgoff << PAGE_SHIFT, PAGE_SIZE, 1);
+	return VM_FAULT_NOPAGE;
+}
+
+static const struct vm_operations_struct mirror_ops = {
+	.fault = mirror_fault,
+	.page_mkwrite = mirror_page_mkwrite,
+};
+
+/* The whole program range first, by the process that then owns the job; later any part of it, when foreign.c gives it back. */
+int az_mirror_map(struct az_job *job, struct vm_area_struct *vma)
+{
+	bool whole = vma->vm_start == AZ_USER_START && vma->vm_end == AZ_USER_END;
+	bool inside = vma->vm_start >= AZ_USER_START && vma->vm_end <= AZ_USER_END;
+
+	if (job->proc == AZ_NONE || !(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (job->mm ? job->mm != current->mm || !inside : !whole)
+		return -EINVAL;
+	job->mm = current->mm;
+	vma->vm_pgoff = job_first_page(job) + (vma->vm_start >> PAGE_SHIFT);
+	vma->vm_flags |= VM_MIXEDMAP | VM_DONTCOPY | VM_DONTDUMP | VM_DONTEXPAND;
+	vma->vm_ops = &mirror_ops;
+	return 0;
+}
+
+static void mirror_unmap(struct az_job *job, u64 start, u64 length)
+{
+	unmap_mapping_range(job->file->f_mapping, ((loff_t)job_first_page(job) << PAGE_SHIFT) + start, length, 1);
+}
+
+/* ---- Frames that Linux still uses ---------------------------------------------------------------------------- */
+
+static bool frame_in_use(u64 phys, u32 order)
+{
+	unsigned long pfn = PHYS_PFN(phys), end = pfn + (1UL << order);
+
+	for (; pfn < end; pfn++)
+		if (page_count(pfn_to_page(pfn)) > 1)
+			return true;
+	return false;
+}
+
+static void pinned_poll(struct work_struct *work)
+{
+	struct pinned *p, *next;
+	u32 freed = 0;
+
+	mutex_lock(&pinned_lock);
+	list_for_each_entry_safe(p, next, &pinned_list, link) {
+		if (frame_in_use(p->phys, p->order))
+			continue;
+		if (freed++ == PINNED_BATCH)
+			break;
+		az_event_to_lwk(0, AZ_EVENT(AZ_EV_FRAME_FREE, PHYS_PFN(p->phys) << 8 | p->order));
+		list_del(&p->link);
+		kfree(p);
+	}
+	if (!list_empty(&pinned_list))
+		schedule_delayed_work(to_delayed_work(work), PINNED_POLL);
+	mutex_unlock(&pinned_lock);
+}
+
+static DECLARE_DELAYED_WORK(pinned_work, pinned_poll);
+
+static void pinned_add(u64 phys, u32 order)
+{
+	struct pinned *p = kmalloc(sizeof(*p), GFP_KERNEL | __GFP_NOFAIL);
+
+	p->phys = phys;
+	p->order = order;
+	mutex_lock(&pinned_lock);
+	list_add(&p->link, &pinned_list);
+	mutex_unlock(&pinned_lock);
+	schedule_delayed_work(&pinned_work, PINNED_POLL);
+}
+
+bool az_mirror_has_pinned(void)
+{
+	return !list_empty_careful(&pinned_list);
+}
+
+/* ---- Zap ------------------------------------------------------------------------------------------------------- */
+
+struct zap {
+	u64 start, end;
+	bool present;			/* also entries that are still present: nobody uses them any more */
+	unsigned long tables;		/* page tables seen */
+};
+
+static void zap_leaf(struct zap *zap, u64 *entry, u64 value, u32 shift)
+{
+	u64 phys = value & PTE_FRAME & ~((1ULL << shift) - 1);
+
+	if (!(value & AZ_PTE_MIRRORED) || (value & (AZ_PTE_FOREIGN | AZ_PTE_PINNED)))
+		return;
+	if ((value & _PAGE_PRESENT) && !zap->present)
+		return;
+	if (!az_phys_is_lwk(phys, 1ULL << shift) || !frame_in_use(phys, shift - PAGE_SHIFT))
+		return;
+	set_bit(ilog2(AZ_PTE_PINNED), (unsigned long *)entry);
+	pinned_add(phys, shift - PAGE_SHIFT);
+}
+
+/* The part of the tree at @table, which maps addresses from @base, one entry per 1 << @shift bytes. */
+static void zap_table(struct zap *zap, u64 table, u64 base, u32 shift)
+{
+	u64 size = 1ULL << shift, addr = max(base, zap->start & ~(size - 1)), end = min(base + (size << 9), zap->end);
+
+	if (zap->tables++ > TABLES_MAX)
+		return;
+	for (; addr < end; addr += size) {
+		u64 *entry = table_entry(table, addr, shift), value;
+
+		if (!entry)
+			return;
+		value = READ_ONCE(*entry);
+		if ((value & _PAGE_PRESENT) && !is_leaf(value, shift))
+			zap_table(zap, value & PTE_FRAME, addr, shift - 9);
+		else if (shift < TOP_SHIFT)
+			zap_leaf(zap, entry, value, shift);
+	}
+}
+
+static void zap_range(struct az_job *job, struct zap *zap)
+{
+	u64 pgd = READ_ONCE(az_job_proc(job)->pgd) & PTE_FRAME;
+
+	if (pgd)
+		zap_table(zap, pgd, 0, TOP_SHIFT);
+}
+
+long az_mirror_zap(struct az_job *job, u64 start, u64 length)
+{
+	struct zap zap = { .start = start & PAGE_MASK, .end = PAGE_ALIGN(start + length) };
+
+	if (start < AZ_USER_START || length > AZ_USER_END || start + length > AZ_USER_END)
+		return -EINVAL;
+	down_write(&job->mirror);
+	mirror_unmap(job, zap.start, zap.end - zap.start);
+	zap_range(job, &zap);
+	up_write(&job->mirror);
+	return 0;
+}
+
+void az_mirror_remove(struct az_job *job)
+{
+	down_write(&job->mirror);
+	mirror_unmap(job, 0, AZ_USER_END);
+	up_write(&job->mirror);
+}
+
+void az_mirror_quarantine(struct az_job *job)
+{
+	struct zap zap = { .start = 0, .end = AZ_USER_END, .present = true };
+
+	zap_range(job, &zap);
+}

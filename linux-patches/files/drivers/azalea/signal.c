@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Signals on their way to the LWK.
+ *
+ * Linux keeps the truth about what is pending for the proxy. For each signal that the program handles, the proxy has the
+ * same small handler, which calls az_signal_deliver(); the LWK then builds the program's frame. All other signals do to the
+ * proxy what they would do to the program.
+ *
+ * Which signals a thread blocks changes often, so a twin does not follow each change: it blocks nothing until a signal comes,
+ * and then applies the LWK thread's mask from the slot before Linux decides what to deliver. twin_masked tells the LWK that Linux
+ * may hold something back. One thing must not wait so long: Linux ends a process as soon as a fatal signal is sent to a
+ * thread that does not block it. The set in real_blocked (Linux's own for sigtimedwait) prevents that while a twin serves.
+ */
+#include <linux/signal.h>
+#include <linux/uaccess.h>
+
+#include "job.h"
+
+static bool may_guard(int sig)
+{
+	return sig != SIGKILL && !(siginmask(sig, SIG_KERNEL_STOP_MASK | SIG_KERNEL_IGNORE_MASK));
+}
+
+static void real_blocked_set(bool guard)
+{
+	int sig;
+
+	spin_lock_irq(&current->sighand->siglock);
+	sigemptyset(&current->real_blocked);
+	for (sig = 1; guard && sig <= _NSIG; sig++)
+		if (may_guard(sig))
+			sigaddset(&current->real_blocked, sig);
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
+void az_signal_guard(void)
+{
+	if (sigisemptyset(&current->real_blocked))
+		real_blocked_set(true);
+}
+
+void az_signal_unguard(void)
+{
+	real_blocked_set(false);
+}
+
+/* Not while a call's own temporary mask (ppoll and the like) is in force: Linux delivers by that one, then restores. */
+void az_signal_apply_mask(struct az_twin *twin)
+{
+	sigset_t mask;
+
+	if (twin->dying || test_restore_sigmask())
+		return;
+	/* az_signal_apply_mask:A, pairs with signal_set_mask() of the LWK: one of us sees what the other wrote */
+	xchg(&twin->slot->twin_masked, 1);
+	mask.sig[0] = READ_ONCE(twin->slot->sigmask);
+	set_current_blocked(&mask);
+	if (sigisemptyset(&mask))
+		WRITE_ONCE(twin->slot->twin_masked, 0);
+}
+
+void az_signal_block_all(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	set_current_blocked(&all);
+}
+
+/* (signal, what: 0 default, 1 ignore, 2 the program has a handler, its sa_flags) */
+long az_signal_action(struct az_job *job, const u64 *arg)
+{
+	static void (*const plain[])(int) = { (__force void (*)(int))SIG_DFL, (__force void (*)(int))SIG_IGN };
+	struct k_sigaction action = { .sa.sa_flags = arg[2] & (SA_NOCLDSTOP | SA_NOCLDWAIT) };
+
+	if (arg[1] > 2)
+		return -EINVAL;
+	if (arg[1] < 2) {
+		action.sa.sa_handler = (__force __sighandler_t)plain[arg[1]];
+	} else {
+		action.sa.sa_handler = (__force __sighandler_t)job->handler;
+		action.sa.sa_restorer = (__force __sigrestore_t)job->restorer;
+		action.sa.sa_flags |= SA_SIGINFO | SA_RESTART | SA_RESTORER;
+		sigfillset(&action.sa.sa_mask);
+	}
+	return do_sigaction(arg[0], &action, NULL);
+}
+
+/* The LWK has found that the program must die by a signal, typically for a fault: the proxy dies by it. */
+void az_signal_die(struct az_twin *twin, const u64 *arg)
+{
+	int sig = valid_signal(arg[0]) && arg[0] ? arg[0] : SIGKILL;
+
+	twin->dying = true;
+	if (!sig_kernel_only(sig))
+		kernel_sigaction(sig, SIG_DFL);
+	force_sig_fault(sig, (int)arg[1], (void __user *)arg[2]);
+}
+
+static bool mailbox_is_empty(const struct az_slot *slot)
+{
+	return smp_load_acquire(&slot->sig_full) == 0 || READ_ONCE(slot->state) == AZ_SLOT_EXIT;
+}
+
+/*
+ * Called by the proxy's handler, all signals blocked. Returns when the LWK has the signal: the result of the call that it
+ * interrupted is stored only afterwards, so the LWK cannot restart that call before it knows why it ended.
+ */
+long az_signal_deliver(struct az_job *job, const void __user *siginfo)
+{
+	struct az_twin *twin = az_twin_current(job);
+	struct az_slot *slot;
+
+	if (!twin)
+		return -EINVAL;
+	slot = twin->slot;
+	if (copy_from_user(slot->siginfo, siginfo, sizeof(slot->siginfo)))
+		return -EFAULT;
+	twin->delivered = true;
+	smp_store_release(&slot->sig_full, 1);
+	az_twin_event(twin, AZ_EV_SIGNAL);
+	return wait_event_killable(twin->wait, mailbox_is_empty(slot) || !az_lwk_running()) ? -EINTR : 0;
+}

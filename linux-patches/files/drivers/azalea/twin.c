@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Twins: each LWK thread has a thread of the proxy that carries out its calls, here, inside one long ioctl.
+ *
+ * A plain call runs in the kernel, through Linux's own table. A call goes to user space and is made by a real system-call
+ * instruction if it needs the thread's user registers or never returns, or if somebody watches the thread (ptrace, seccomp, audit,
+ * tracing). Between calls the twin polls its slot for a short time, then sleeps.
+ *
+ * A signal takes the twin out to user space, where the proxy's handler passes it on (signal.c). The result of the call that it
+ * interrupted is kept until the twin is back, so that the LWK finds the signal when it sees the result. If no handler ran
+ * (the signal was ignored, blocked, or stopped the process), the call is made again and the program notices nothing.
+ */
+#include <linux/entry-common.h>
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/resume_user_mode.h>
+#include <linux/slab.h>
+#include <linux/syscalls.h>
+#include <linux/task_work.h>
+#include <linux/uaccess.h>
+#include <linux/close_range.h>
+#include <asm/syscall.h>
+
+#include "job.h"
+#include "syscall_allow.h"
+
+#define SPIN_MIN	16
+#define SPIN_MAX	2000
+
+static struct az_twin *twins;
+static DEFINE_SPINLOCK(slots_lock);
+static DECLARE_BITMAP(slots_used, AZ_SLOTS);	/* slots_lock */
+
+enum outcome { AGAIN, HANDED, ENDED, FAILED_LWK, SIGNALLED };
+
+void az_twins_init(void)
+{
+	u32 i;
+
+	twins = kvcalloc(AZ_SLOTS, sizeof(*twins), GFP_KERNEL);
+	if (!twins)
+		panic("azalea: no memory for twins");
+	for (i = 0; i < AZ_SLOTS; i++) {
+		spin_lock_init(&twins[i].lock);
+		init_waitqueue_head(&twins[i].wait);
+	}
+}
+
+u32 az_twin_slot_index(const struct az_twin *twin)
+{
+	return twin - twins;
+}
+
+/* ---- Binding --------------------------------------------------------------------------------------------------- */
+
+static u32 slot_take(void)
+{
+	u32 slot;
+
+	spin_lock(&slots_lock);
+	slot = find_first_zero_bit(slots_used, AZ_SLOTS);
+	if (slot < AZ_SLOTS)
+		__set_bit(slot, slots_used);
+	spin_unlock(&slots_lock);
+	return slot;
+}
+
+static void slot_give_back(u32 slot)
+{
+	spin_lock(&slots_lock);
+	__clear_bit(slot, slots_used);
+	spin_unlock(&slots_lock);
+}
+
+static void twin_set_task(struct az_twin *twin, struct task_struct *task)
+{
+	spin_lock_irq(&twin->lock);
+	twin->task = task;
+	spin_unlock_irq(&twin->lock);
+}
+
+/* Makes the calling thread a twin on a slot of its own. */
+struct az_twin *az_twin_bind(struct az_job *job, u32 state)
+{
+	u32 index = slot_take();
+	struct az_twin *twin;
+	struct az_slot *slot;
+	int ret;
+
+	if (index == AZ_SLOTS)
+		return ERR_PTR(-EAGAIN);
+	twin = &twins[index];
+	ret = xa_insert(&job->twins, current->pid, twin, GFP_KERNEL);
+	if (ret) {
+		slot_give_back(index);
+		return ERR_PTR(ret);
+	}
+	slot = az_slot(index);
+	memset(slot, 0, sizeof(*slot));
+	slot->proc = job->proc;
+	slot->cpu = job->cpu;
+	slot->tid = task_pid_vnr(current);
+	slot->sigmask = ~0ULL;
+	slot->twin_masked = 1;
+	twin->job = job;
+	twin->slot = slot;
+	twin->spin = SPIN_MIN;
+	twin->handed = twin->running = twin->kept = twin->delivered = twin->dying = false;
+	twin->denied = 0;
+	twin_set_task(twin, get_task_struct(current));
+	smp_store_release(&slot->state, state);
+	return twin;
+}
+
+void az_twin_unbind(struct az_twin *twin)
+{
+	struct task_struct *task = twin->task;
+
+	xa_erase(&twin->job->twins, task->pid);
+	twin_set_task(twin, NULL);
+	put_task_struct(task);
+	smp_store_release(&twin->slot->state, AZ_SLOT_FREE);
+	slot_give_back(az_twin_slot_index(twin));
+}
+
+struct az_twin *az_twin_current(struct az_job *job)
+{
+	struct az_twin *twin = xa_load(&job->twins, current->pid);
+
+	return twin && twin->task == current ? twin : NULL;
+}
+
+/* A new thread of the proxy: a spare for the LWK's next clone. It blocks all signals until then. */
+static long twin_new(struct az_job *job)
+{
+	struct az_twin *twin;
+
+	if (!READ_ONCE(job->started) || job->mm != current->mm || az_twin_current(job))
+		return -EINVAL;
+	if (!az_lwk_running())
+		return -EIO;
+	twin = az_twin_bind(job, AZ_SLOT_SPARE);
+	if (IS_ERR(twin))
+		return PTR_ERR(twin);
+	az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_SPARE, az_twin_slot_index(twin)));
+	return 0;
+}
+
+/* ---- To and from the LWK thread -------------------------------------------------------------------------------- */
+
+void az_twin_event(struct az_twin *twin, u32 type)
+{
+	u32 cpu = READ_ONCE(twin->slot->cpu);
+
+	if (cpu >= az.cpu_count)
+		cpu = twin->job->cpu;
+	az_event_to_lwk(cpu, AZ_EVENT(type, az_twin_slot_index(twin)));
+}
+
+void az_twin_wake_lwk(struct az_twin *twin)
+{
+	/* pairs with the LWK's barrier between lwk_waiting = 1 and its last look at state */
+	smp_mb();
+	if (READ_ONCE(twin->slot->lwk_waiting) && xchg(&twin->slot->lwk_waiting, 0))
+		az_twin_event(twin, AZ_EV_DONE);
+}
+
+static void twin_complete(struct az_twin *twin, long ret)
+{
+	twin->kept = false;
+	twin->slot->ret = ret;
+	smp_store_release(&twin->slot->state, AZ_SLOT_DONE);
+	az_twin_wake_lwk(twin);
+}
+
+void az_twin_poke(u32 slot)
+{
+	wake_up_all(&twins[slot].wait);
+}
+
+static bool slot_has_request(const struct az_slot *slot)
+{
+	u32 state = smp_load_acquire(&slot->state);
+
+	return state == AZ_SLOT_CALL || state == AZ_SLOT_EXIT;
+}
+
+bool az_twin_has_request(struct az_twin *twin)
+{
+	if (slot_has_request(twin->slot))
+		return true;
+	/* xchg is the full barrier that pairs with the LWK's between state = CALL and its look at twin_sleeping */
+	xchg(&twin->slot->twin_sleeping, 1);
+	return slot_has_request(twin->slot);
+}
+
+static bool twin_poll(struct az_twin *twin)
+{
+	unsigned int i;
+
+	for (i = 0; i < twin->spin && !need_resched() && !signal_pending(current); i++) {
+		if (slot_has_request(twin->slot))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+/* Under a hypervisor the CPU that spins may be the one that the other side needs. */
+static void twin_wait(struct az_twin *twin)
+{
+	if (!az.handover->hypervisor) {
+		if (twin_poll(twin)) {
+			twin->spin = min_t(unsigned int, twin->spin * 2, SPIN_MAX);
+			return;
+		}
+		twin->spin = max_t(unsigned int, twin->spin / 2, SPIN_MIN);
+	}
+	wait_event_interruptible(twin->wait, az_twin_has_request(twin) || !az_lwk_running());
+	WRITE_ONCE(twin->slot->twin_sleeping, 0);
+}
+
+void az_twins_interrupt(struct az_job *job)
+{
+	struct az_twin *twin;
+	unsigned long pid;
+
+	xa_for_each(&job->twins, pid, twin) {
+		spin_lock_irq(&twin->lock);
+		if (twin->task)
+			set_notify_signal(twin->task);
+		spin_unlock_irq(&twin->lock);
+		wake_up_all(&twin->wait);
+	}
+}
+
+/* ---- Calls ----------------------------------------------------------------------------------------------------- */
+
+static long run_linux_call(u32 nr, const u64 *arg)
+{
+	struct pt_regs regs = {
+		.di = arg[0], .si = arg[1], .dx = arg[2], .r10 = arg[3], .r8 = arg[4], .r9 = arg[5],
+		.ax = -ENOSYS, .orig_ax = nr, .cs = __USER_CS, .ss = __USER_DS, .flags = X86_EFLAGS_IF,
+	};
+
+	return x64_sys_call(&regs, array_index_nospec(nr, NR_syscalls));
+}
+
+/* The device's descriptor in the proxy does not exist for the program, which may close all that it does not know. */
+static long run_close_range(unsigned int fd, const u64 *arg)
+{
+	unsigned int first = arg[0], last = arg[1];
+	u64 below[6] = { first, fd - 1, arg[2] }, above[6] = { fd + 1, last, arg[2] };
+	long ret = 0;
+
+	if (fd < first || fd > last)
+		return run_linux_call(__NR_close_range, arg);
+	if (first < fd)
+		ret = run_linux_call(__NR_close_range, below);
+	if (!ret && fd < last)
+		ret = run_linux_call(__NR_close_range, above);
+	return ret;
+}
+
+static bool closes(u32 nr, const u64 *arg, unsigned int fd)
+{
+	return (nr == __NR_close && (unsigned int)arg[0] == fd) ||
+	       ((nr == __NR_dup2 || nr == __NR_dup3) && (unsigned int)arg[1] == fd);
+}
+
+/* Calls that mean something else in a slot, or that must not do all they say; never made in user space. */
+static bool is_special(const struct az_twin *twin, u32 nr, const u64 *arg)
+{
+	return nr >= AZ_CALL_PRIVATE || nr == __NR_rt_sigaction || nr == __NR_rt_sigprocmask || nr == __NR_mprotect ||
+	       nr == __NR_close_range || closes(nr, arg, twin->job->fd);
+}
+
+/* Calls that use the thread's own registers or stack, or never return. */
+static bool needs_user_space(u32 nr)
+{
+	switch (nr) {
+	case __NR_exit:
+	case __NR_exit_group:
+	case __NR_clone:
+	case __NR_clone3:
+	case __NR_fork:
+	case __NR_vfork:
+	case __NR_execve:
+	case __NR_execveat:
+	case __NR_rt_sigreturn:
+	case __NR_sigaltstack:
+	case AZ_CALL_EXEC_INFO:
+	case AZ_CALL_MORE_TWINS:
+	case AZ_CALL_EXEC_FAILED:
+		return true;
+	}
+	return false;
+}
+
+static bool is_watched(void)
+{
+	return current_thread_info()->syscall_work & (SYSCALL_WORK_ENTER | SYSCALL_WORK_EXIT);
+}
+
+static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
+{
+	switch (nr) {
+	case __NR_rt_sigaction:
+		return az_signal_action(twin->job, arg);
+	case __NR_rt_sigprocmask:
+		az_signal_apply_mask(twin);
+		return 0;
+	case __NR_mprotect:
+		return az_foreign_protect(arg);
+	case __NR_close_range:
+		return run_close_range(twin->job->fd, arg);
+	case __NR_close:
+	case __NR_dup2:
+	case __NR_dup3:
+		return -EBADF;
+	case AZ_CALL_DIE:
+		az_signal_die(twin, arg);
+		return -EINTR;
+	case AZ_CALL_FILE_OPEN:
+		return az_file_open(twin->job, arg);
+	case AZ_CALL_FILE_READ:
+		return az_file_read(twin->job, arg);
+	case AZ_CALL_FILE_CLOSE:
+		return az_file_close(twin->job, arg);
+	case AZ_CALL_ZAP:
+		return az_mirror_zap(twin->job, arg[0], arg[1]);
+	case AZ_CALL_LINUX_MAP:
+		return az_foreign_map(twin->job, arg);
+	case AZ_CALL_LINUX_UNMAP:
+		return az_foreign_unmap(twin->job, arg);
+	case AZ_CALL_LINUX_FAULT:
+		return az_foreign_fault(twin->job, arg);
+	}
+	return -ENOSYS;
+}
+
+static long run_call(struct az_twin *twin, u32 nr, const u64 *arg)
+{
+	if (is_special(twin, nr, arg))
+		return run_special_call(twin, nr, arg);
+	return syscall_is_allowed(nr) ? run_linux_call(nr, arg) : -ENOSYS;
+}
+
+static bool is_restart(long ret)
+{
+	return ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND || ret == -ERESTART_RESTARTBLOCK;
+}
+
+static void twin_run(struct az_twin *twin, u32 nr, const u64 *arg)
+{
+	long ret;
+
+	az_signal_guard();
+	twin->delivered = false;
+	twin->running = true;
+	ret = run_call(twin, nr, arg);
+	twin->running = false;
+	if (signal_pending(current) || is_restart(ret)) {
+		twin->kept = true;
+		twin->result = ret;
+	} else {
+		twin_complete(twin, ret);
+	}
+}
+
+/* Back from a signal: was it one that the program gets to see? */
+static void twin_finish_kept(struct az_twin *twin)
+{
+	long ret = twin->result;
+	u32 nr = twin->slot->nr;
+
+	twin->kept = false;
+	if (twin->delivered || (!is_restart(ret) && ret != -EINTR) || nr == __NR_close)
+		return twin_complete(twin, ret);
+	restore_saved_sigmask();
+	twin_run(twin, ret == -ERESTART_RESTARTBLOCK ? __NR_restart_syscall : nr, twin->slot->arg);
+}
+
+static void hand_out(struct az_twin *twin, struct az_ioc_serve *serve, u32 nr)
+{
+	serve->nr = nr;
+	memcpy(serve->arg, twin->slot->arg, sizeof(serve->arg));
+}
+
+static enum outcome twin_call(struct az_twin *twin, struct az_ioc_serve *serve)
+{
+	u32 nr = READ_ONCE(twin->slot->nr);
+	bool outside = needs_user_space(nr) || (is_watched() && !is_special(twin, nr, twin->slot->arg));
+
+	twin->denied = 0;
+	if (outside && (nr >= AZ_CALL_PRIVATE || syscall_is_allowed(nr))) {
+		twin->delivered = false;
+		twin->handed = true;
+		hand_out(twin, serve, nr);
+		return HANDED;
+	}
+	twin_run(twin, nr, twin->slot->arg);
+	return AGAIN;
+}
+
+static enum outcome twin_exit(struct az_twin *twin, struct az_ioc_serve *serve)
+{
+	hand_out(twin, serve, __NR_exit);	/* the status counts if this is the first thread */
+	az_signal_block_all();
+	az_twin_unbind(twin);
+	return ENDED;
+}
+
+/* ---- The loop -------------------------------------------------------------------------------------------------- */
+
+/* What a thread does on its way to user space, done between calls: a closed file must not stay open until the next signal. */
+static void pending_work(void)
+{
+	if (test_thread_flag(TIF_NOTIFY_SIGNAL))
+		clear_notify_signal();
+	if (task_work_pending(current))
+		task_work_run();
+	if (test_thread_flag(TIF_NOTIFY_RESUME))
+		resume_user_mode_work(current_pt_regs());
+	cond_resched();
+}
+
+static enum outcome twin_step(struct az_twin *twin, struct az_ioc_serve *serve)
+{
+	pending_work();
+	if (!az_lwk_running())
+		return FAILED_LWK;
+	if (signal_pending(current)) {
+		az_signal_apply_mask(twin);
+		if (signal_pending(current))
+			return SIGNALLED;
+	}
+	if (twin->kept) {
+		twin_finish_kept(twin);
+		return AGAIN;
+	}
+	switch (smp_load_acquire(&twin->slot->state)) {
+	case AZ_SLOT_CALL:
+		return twin_call(twin, serve);
+	case AZ_SLOT_EXIT:
+		return twin_exit(twin, serve);
+	}
+	twin_wait(twin);
+	return AGAIN;
+}
+
+static enum outcome twin_loop(struct az_twin *twin, struct az_ioc_serve *serve)
+{
+	enum outcome outcome;
+
+	do {
+		az_signal_guard();
+		outcome = twin_step(twin, serve);
+	} while (outcome == AGAIN);
+	if (outcome == HANDED)
+		az_signal_apply_mask(twin);
+	az_signal_unguard();
+	return outcome;
+}
+
+long az_twin_serve(struct az_job *job, struct az_ioc_serve __user *user)
+{
+	struct az_ioc_serve serve;
+	struct az_twin *twin;
+
+	if (copy_from_user(&serve, user, sizeof(serve)) || put_user(0, &user->flags))
+		return -EFAULT;
+	if (serve.flags & AZ_SERVE_NEW)
+		return twin_new(job);
+	twin = az_twin_current(job);
+	/* a program that asks its own twin to serve would have it run that same call again, one inside the other */
+	if (!twin || twin->running || twin->handed != !!(serve.flags & AZ_SERVE_RESULT))
+		return -EINVAL;
+	if (serve.flags & AZ_SERVE_RESULT)
+		twin_complete(twin, serve.ret);
+	twin->handed = false;
+	switch (twin_loop(twin, &serve)) {
+	case FAILED_LWK:
+		return READ_ONCE(az.crashed) ? -EIO : -ESHUTDOWN;
+	case SIGNALLED:
+		return -EINTR;
+	default:
+		return copy_to_user(user, &serve, sizeof(serve)) ? -EFAULT : 0;
+	}
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The hooks in Linux call these; everything else about Azalea is in drivers/azalea/.
+ */
+#ifndef _LINUX_AZALEA_H
+#define _LINUX_AZALEA_H
+
+#include <linux/types.h>
+
+#ifdef CONFIG_AZALEA
+void azalea_reserve_memory(void);		/* lwkmem=: once memblock knows the nodes, before the page allocator exists */
+bool azalea_refuses_cpu(unsigned int cpu);	/* lwkcpus=: this CPU must not be brought up */
+#else
+static inline void azalea_reserve_memory(void) { }
+static inline bool azalea_refuses_cpu(unsigned int cpu) { return false; }
+#endif
+
+#endif

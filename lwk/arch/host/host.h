@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The fake machine for unit tests: an arena as physical memory, a pthread as a CPU. */
+#ifndef HOST_H
+#define HOST_H
+
+#include "types.h"
+
+struct aspace;
+struct thread;
+
+#define HOST_PHYS_START	0x40000000ULL	/* of the arena */
+#define HOST_PHYS_SIZE	(1ULL << 30)	/* untouched parts cost nothing */
+
+extern _Thread_local u32 host_cpu;	/* what arch_cpu() returns */
+extern _Thread_local u32 host_node;	/* what arch_node() returns */
+extern _Thread_local struct thread *host_thread;	/* what current_thread() returns */
+extern u64 host_tlb_flushes;		/* a: calls of arch_tlb_flush() */
+extern struct aspace *host_aspace;	/* what aspace_current() returns */
+extern bool host_panic_expected;	/* a failed check ends this process with HOST_PANIC_STATUS, quietly */
+extern void (*host_on_park)(void);	/* called once by thread_park(): what others do while a thread sleeps */
+#define HOST_PANIC_STATUS	42
+
+#endif

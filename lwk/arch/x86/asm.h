@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Selectors and vectors that assembly and C share. Offsets of C structures come from offsets.c. */
+#ifndef X86_ASM_H
+#define X86_ASM_H
+
+/* Segment selectors in the order that SYSCALL and SYSRET want (Intel SDM, SYSRET). */
+#define KERNEL_CS	0x08
+#define KERNEL_DS	0x10
+#define USER32_CS	0x1b
+#define USER_DS		0x23
+#define USER_CS		0x2b
+#define TSS_SEL		0x30
+
+#define VECTOR_TIMER	0xef
+#define VECTOR_LINUX	0xf0	/* the driver's doorbell; the hand-over confirms it */
+#define VECTOR_LWK	0xf1	/* from another LWK CPU */
+#define VECTOR_SPURIOUS	0xff
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A program's page tables; see pagetable.h for the rules. Accessed and dirty bits are preset, so the CPU never writes here. */
+#include "log.h"
+#include "mm.h"
+#include "pagetable.h"
+
+#define LEVELS		4
+#define ENTRIES		512
+#define USER_ENTRIES	(ENTRIES / 2)	/* of the top level */
+#define PROT_WRITE	2
+#define PROT_EXEC	4
+#define PROT_ALL	7
+
+#define PTE_TABLE	(PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
+#define PTE_PROTECTION	(PTE_PRESENT | PTE_WRITE | PTE_NX)
+
+/* Bytes that one entry of @level stands for; level 0 has the 4 KB pages. */
+static u64 level_span(u32 level)
+{
+	return PAGE_SIZE << (9 * level);
+}
+
+static u32 level_index(uaddr_t addr, u32 level)
+{
+	return (addr >> (PAGE_SHIFT + 9 * level)) % ENTRIES;
+}
+
+static bool is_table(u64 e)
+{
+	return pte_present(e) && !(e & PTE_LARGE);
+}
+
+static u64 *table_of(u64 e)
+{
+	return phys_to_virt(pte_frame(e));
+}
+
+u64 *pt_find(u64 *pgd, uaddr_t addr, u64 *span)
+{
+	u64 *table = pgd;
+
+	for (u32 level = LEVELS - 1;; level--) {
+		u64 *entry = &table[level_index(addr, level)];
+		u64 e = pte_load(entry);
+
+		*span = level_span(level);
+		if (level == 0 || (e && !is_table(e)))
+			return entry;
+		if (!e)
+			return NULL;
+		table = table_of(e);
+	}
+}
+
+static u64 *table_create(void)
+{
+	paddr_t p = frame_alloc(0, arch_node());
+
+	if (!p)
+		return NULL;
+	arch_zero(phys_to_virt(p), PAGE_SIZE);
+	return phys_to_virt(p);
+}
+
+u64 *pt_make(u64 *pgd, uaddr_t addr, u64 span)
+{
+	u64 *table = pgd;
+
+	for (u32 level = LEVELS - 1;; level--) {
+		u64 *entry = &table[level_index(addr, level)];
+		u64 e = pte_load(entry);
+
+		if (level_span(level) == span)
+			return level > 0 && is_table(e) ? NULL : entry;
+		if (!e) {
+			u64 *lower = table_create();
+
+			if (!lower)
+				return NULL;
+			e = virt_to_phys(lower) | PTE_TABLE;
+			pte_set(entry, e);
+		} else if (!is_table(e)) {
+			return NULL;
+		}
+		table = table_of(e);
+	}
+}
+
+u64 *pt_next(u64 *pgd, uaddr_t *addr, uaddr_t end, u64 *span)
+{
+	while (*addr < end) {
+		u64 *entry = pt_find(pgd, *addr, span);
+
+		if (entry && pte_load(entry)) {
+			*addr = ALIGN_DOWN(*addr, *span);
+			return entry;
+		}
+		*addr = ALIGN_DOWN(*addr, *span) + *span;
+	}
+	return NULL;
+}
+
+bool pt_split(u64 *entry)
+{
+	u64 *table = table_create();
+	u64 e = pte_load(entry);
+
+	if (!table)
+		return false;
+	/* pt_split:A, pairs with the driver's cmpxchg: a bit it sets meanwhile must be in the copies */
+	do {
+		u64 small = e & ~PTE_LARGE;
+
+		for (u32 i = 0; i < ENTRIES; i++)
+			table[i] = small + i * PAGE_SIZE;
+	} while (!__atomic_compare_exchange_n(entry, &e, virt_to_phys(table) | PTE_TABLE, false,
+					      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	return true;
+}
+
+static void table_destroy(u64 *table, u32 level, u32 entries)
+{
+	for (u32 i = 0; i < entries && level > 0; i++) {
+		if (is_table(table[i]))
+			table_destroy(table_of(table[i]), level - 1, ENTRIES);
+	}
+	frame_free(virt_to_phys(table), 0);
+}
+
+void pt_destroy(u64 *pgd)
+{
+	table_destroy(pgd, LEVELS - 1, USER_ENTRIES);
+}
+
+static u64 protection(u32 prot)
+{
+	u64 e = prot & PROT_ALL ? PTE_PRESENT : 0;
+
+	if (prot & PROT_WRITE)
+		e |= PTE_WRITE;
+	if (!(prot & PROT_EXEC))
+		e |= PTE_NX;
+	return e;
+}
+
+u64 pte_make(paddr_t frame, u32 prot, u64 span)
+{
+	u64 e = frame | PTE_USER | PTE_ACCESSED | PTE_DIRTY | protection(prot);
+
+	return span == LARGE_SIZE ? e | PTE_LARGE : e;
+}
+
+void pte_protect(u64 *entry, u32 prot)
+{
+	u64 e = pte_load(entry);
+
+	while (!__atomic_compare_exchange_n(entry, &e, (e & ~PTE_PROTECTION) | protection(prot), false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A program's page tables: four levels, leaves of 4 KB and 2 MB. "Entry" below always means a leaf entry.
+ *
+ * An entry is empty (0), present, or hidden: not present but still with frame, size and software bits. The driver walks these
+ * tables from Linux without a lock and may set AZ_PTE_MIRRORED in a present entry at any moment. Therefore entries are changed
+ * atomically, and table pages are freed only together with the address space. Writers hold the address space's lock.
+ */
+#ifndef X86_PAGETABLE_H
+#define X86_PAGETABLE_H
+
+#include "azalea.h"
+#include "types.h"
+
+#define PTE_PRESENT	(1ULL << 0)
+#define PTE_WRITE	(1ULL << 1)
+#define PTE_USER	(1ULL << 2)
+#define PTE_ACCESSED	(1ULL << 5)
+#define PTE_DIRTY	(1ULL << 6)
+#define PTE_LARGE	(1ULL << 7)
+#define PTE_NX		(1ULL << 63)
+#define PTE_FRAME	0x000ffffffffff000ULL
+
+/* The entry for @addr, or NULL if no table goes down that far; *@span: bytes it stands for, or bytes without any entry. */
+u64 *pt_find(u64 *pgd, uaddr_t addr, u64 *span);
+/* The place for an entry of @span bytes, tables made as needed; NULL if memory is short or another span is in use there. */
+u64 *pt_make(u64 *pgd, uaddr_t addr, u64 span);
+/* The first entry that is not empty in [*@addr, @end); moves *@addr to what it stands for. NULL at the end. */
+u64 *pt_next(u64 *pgd, uaddr_t *addr, uaddr_t end, u64 *span);
+/* Replaces a 2 MB entry by 512 of 4 KB with the same meaning. False if memory is short. */
+bool pt_split(u64 *entry);
+/* Frees all tables below 512 entries / 2 of @pgd, and @pgd; the entries' frames are the caller's business. */
+void pt_destroy(u64 *pgd);
+
+/* A present entry with Linux's PROT_* (hidden for PROT_NONE). */
+u64 pte_make(paddr_t frame, u32 prot, u64 span);
+
+static inline u64 pte_load(const u64 *entry)
+{
+	return __atomic_load_n(entry, __ATOMIC_ACQUIRE);
+}
+
+static inline bool pte_present(u64 e)
+{
+	return e & PTE_PRESENT;
+}
+
+static inline bool pte_writable(u64 e)
+{
+	return e & PTE_WRITE;
+}
+
+static inline paddr_t pte_frame(u64 e)
+{
+	return e & PTE_FRAME;
+}
+
+/* pte_hide:A and pte_set:A order against the driver's cmpxchg that sets AZ_PTE_MIRRORED. Returns the entry as it was. */
+static inline u64 pte_hide(u64 *entry)
+{
+	return __atomic_fetch_and(entry, ~PTE_PRESENT, __ATOMIC_ACQ_REL);
+}
+
+static inline void pte_set(u64 *entry, u64 e)
+{
+	__atomic_store_n(entry, e, __ATOMIC_RELEASE);
+}
+
+/* Changes what is allowed; frame and software bits stay, whatever the driver does meanwhile. */
+void pte_protect(u64 *entry, u32 prot);
+
+#endif

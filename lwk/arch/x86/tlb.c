@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Page tables loaded per CPU, and getting rid of stale translations on others. A request is a count: whoever changed entries raises
+ * tlb_wanted of each CPU that has the address space loaded, interrupts it, and waits until tlb_done has caught up. A CPU serves
+ * requests in the interrupt, and also wherever it waits in the kernel (arch_relax), so holders of locks may wait for others.
+ */
+#include "arch/x86/x86.h"
+#include "cpu.h"
+#include "mm.h"
+
+static void flush_user(void)
+{
+	write_cr3(read_cr3());		/* kernel entries are global and stay */
+}
+
+void tlb_serve(void)
+{
+	struct cpu *cpu = this_cpu();
+	/* tlb_serve:A, pairs with arch_tlb_flush:A: entries changed before the request are seen after it */
+	u32 wanted = __atomic_load_n(&cpu->tlb_wanted, __ATOMIC_ACQUIRE);
+
+	if (wanted == cpu->tlb_done)
+		return;
+	flush_user();
+	__atomic_store_n(&cpu->tlb_done, wanted, __ATOMIC_RELEASE);
+}
+
+void arch_relax(void)
+{
+	asm volatile("pause" : : : "memory");
+	tlb_serve();
+}
+
+void cpu_load_aspace(struct aspace *as)
+{
+	struct cpu *cpu = this_cpu();
+	struct aspace *old = cpu->aspace;
+
+	if (old == as)
+		return;
+	if (as)
+		aspace_set_active(as, cpu->index, true);	/* before the load: flushes from now on reach us */
+	cpu->aspace = as;
+	write_cr3(as ? aspace_pgd(as) : handover->pgd);
+	if (old)
+		aspace_set_active(old, cpu->index, false);
+}
+
+static void flush_local(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	if (this_cpu()->aspace != as)
+		return;
+	if (end - start > 32 * PAGE_SIZE) {
+		flush_user();
+		return;
+	}
+	for (; start < end; start += PAGE_SIZE)
+		asm volatile("invlpg (%0)" : : "r"(start) : "memory");
+}
+
+void arch_tlb_flush(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	u32 self = arch_cpu();
+	u64 asked[CPU_WORDS] = { 0 };
+
+	flush_local(as, start, end);
+	/* arch_tlb_flush:B, pairs with aspace_set_active:A */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (u32 i = 0; i < boot_cpu_count; i++) {
+		if (i == self || !aspace_is_active(as, i))
+			continue;
+		/* arch_tlb_flush:A, pairs with tlb_serve:A; full barrier: the entries are written before the request */
+		__atomic_fetch_add(&boot_cpus[i]->tlb_wanted, 1, __ATOMIC_SEQ_CST);
+		cpu_kick(i);
+		asked[i / 64] |= 1ULL << (i % 64);
+	}
+	for (u32 i = 0; i < boot_cpu_count; i++) {
+		struct cpu *cpu = boot_cpus[i];
+		u32 wanted = __atomic_load_n(&cpu->tlb_wanted, __ATOMIC_RELAXED);
+
+		if (!(asked[i / 64] >> (i % 64) & 1))
+			continue;
+		while ((s32)(__atomic_load_n(&cpu->tlb_done, __ATOMIC_ACQUIRE) - wanted) < 0)
+			arch_relax();
+	}
+}

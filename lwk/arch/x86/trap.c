@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Traps and interrupts, after entry.S has saved the registers. A trap from a program becomes a page made present or a signal; a trap
+ * in the kernel is either a user copy with a fix-up or a failed check. Interrupts are taken only in user mode and in the idle loop.
+ */
+#include "arch/x86/asm.h"
+#include "arch/x86/x86.h"
+#include "cpu.h"
+#include "errno.h"
+#include "log.h"
+#include "mm.h"
+#include "string.h"
+
+struct gate {
+	u16 offset0, selector, attr, offset1;
+	u32 offset2, reserved;
+};
+
+struct extable_entry { u64 insn, fixup; };
+extern const struct extable_entry extable_start[], extable_end[], extable_nofault_start[], extable_nofault_end[];
+
+#define PF_PRESENT	1
+#define PF_WRITE	2
+#define PF_USER		4
+#define PF_RESERVED	8
+#define PF_FETCH	16
+
+#define SIGILL		4
+#define SIGTRAP		5
+#define SIGBUS		7
+#define SIGFPE		8
+#define SIGSEGV		11
+#define SI_KERNEL	0x80
+
+static struct gate idt[256] __aligned(64);
+
+/* All CPUs share one table; each fills in the same values, so the order does not matter. */
+void x86_idt_build(void)
+{
+	struct { u16 limit; u64 base; } __attribute__((packed)) idtr = { sizeof(idt) - 1, (u64)idt };
+
+	for (u32 v = 0; v < 256; v++) {
+		u64 at = x86_vector_stubs[v];
+		u32 ist = v == 8 ? 1 : v == 2 ? 2 : v == 18 ? 3 : 0;
+		u32 dpl = v == 3 || v == 4 ? 3 : 0;	/* INT3 and INTO are the program's */
+
+		idt[v] = (struct gate){ at, KERNEL_CS, 0x8e00 | dpl << 13 | ist, at >> 16, at >> 32, 0 };
+	}
+	asm volatile("lidt %0" : : "m"(idtr));
+}
+
+static u64 extable_find(const struct extable_entry *e, const struct extable_entry *end, u64 ip)
+{
+	for (; e < end; e++)
+		if (e->insn == ip)
+			return e->fixup;
+	return 0;
+}
+
+static void kernel_trap(struct frame *f, u64 vector)
+{
+	panic("trap %lu in the kernel at %lx, error %lx, cr2 %lx, sp %lx, flags %lx", vector, f->ip, f->orig_ax, read_cr2(), f->sp,
+		f->flags);
+}
+
+/* The CPU touched a program's memory in a user copy, or the kernel has failed. */
+static void kernel_page_fault(struct frame *f, u64 addr)
+{
+	u64 error = f->orig_ax;
+	u64 fixup = extable_find(extable_nofault_start, extable_nofault_end, f->ip);
+	int code;
+
+	if (!fixup && addr < AZ_USER_END) {
+		fixup = extable_find(extable_start, extable_end, f->ip);
+		if (fixup && this_cpu()->current->proc &&
+		    aspace_fault(this_cpu()->current->proc->aspace, addr, error & PF_WRITE ? FAULT_WRITE : 0, &code) == 0)
+			return;
+	}
+	if (!fixup)
+		kernel_trap(f, 14);
+	f->ip = fixup;
+}
+
+static void user_page_fault(struct frame *f, u64 addr)
+{
+	u64 error = f->orig_ax;
+	int code = 1;
+	long ret;
+
+	this_cpu()->shared->stats.faults++;
+	if (addr >= AZ_USER_END || error & PF_RESERVED) {
+		signal_force(SIGSEGV, 1, addr);
+		return;
+	}
+	ret = aspace_fault(current_thread()->proc->aspace, addr,
+		(error & PF_WRITE ? FAULT_WRITE : 0) | (error & PF_FETCH ? FAULT_EXEC : 0), &code);
+	if (ret == -EFAULT)
+		signal_force(SIGSEGV, code, addr);
+	else if (ret)
+		signal_force(SIGBUS, 2, addr);
+}
+
+/* si_code of a floating-point exception: the first in Linux's order that is raised and not masked. */
+static int fpe_code(u64 vector)
+{
+	static const struct { u16 bits, code; } codes[] = { { 1, 7 }, { 4, 3 }, { 8, 4 }, { 0x12, 5 }, { 0x20, 6 } };
+	u16 control, status;
+	u32 csr, raised;
+
+	if (vector == 16) {
+		asm volatile("fnstcw %0; fnstsw %1" : "=m"(control), "=m"(status));
+		raised = status & ~control;
+	} else {
+		asm volatile("stmxcsr %0" : "=m"(csr));
+		raised = csr & ~(csr >> 7);
+	}
+	for (u32 i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+		if (raised & codes[i].bits)
+			return codes[i].code;
+	return 0;
+}
+
+/* Linux's signal and si_code for each exception of a program (arch/x86/kernel/traps.c behaves so; Intel SDM for vectors). */
+static void user_trap(struct frame *f, u64 vector)
+{
+	switch (vector) {
+	case 0:
+		signal_force(SIGFPE, 1, f->ip);		/* FPE_INTDIV */
+		break;
+	case 1:
+		f->flags &= ~(u64)FLAGS_TF;
+		signal_force(SIGTRAP, 2, f->ip);
+		break;
+	case 3:
+		signal_force(SIGTRAP, SI_KERNEL, 0);
+		break;
+	case 6:
+		signal_force(SIGILL, 2, f->ip);		/* ILL_ILLOPN */
+		break;
+	case 11:
+	case 12:
+		signal_force(SIGBUS, SI_KERNEL, 0);	/* segment not present, stack pointer not canonical */
+		break;
+	case 16:
+	case 19:
+		signal_force(SIGFPE, fpe_code(vector), f->ip);
+		break;
+	case 17:
+		signal_force(SIGBUS, 1, 0);		/* BUS_ADRALN */
+		break;
+	default:
+		signal_force(SIGSEGV, SI_KERNEL, 0);
+	}
+}
+
+static void interrupt(u64 vector)
+{
+	struct cpu *cpu = this_cpu();
+
+	cpu->shared->stats.interrupts++;
+	switch (vector) {
+	case VECTOR_LINUX:
+		events_drain();
+		break;
+	case VECTOR_LWK:
+		tlb_serve();
+		break;
+	case VECTOR_TIMER:
+		timers_expire();
+		break;
+	case VECTOR_SPURIOUS:
+		return;
+	default:
+		log_line("unexpected interrupt %lu", vector);
+	}
+	x86_apic_eoi();
+}
+
+void x86_trap(struct frame *f, u64 vector)
+{
+	bool user = f->cs & 3;
+	u64 addr = read_cr2();
+
+	if (x86_features.smap)		/* a fault inside a user copy: the permission ends here */
+		asm volatile("clac");
+	if (vector >= 32) {
+		interrupt(vector);
+	} else if (user) {
+		current_thread()->trap_nr = vector;
+		current_thread()->trap_error = (s64)f->orig_ax == -1 ? 0 : f->orig_ax;
+		current_thread()->trap_addr = addr;
+	}
+	if (vector >= 32)
+		;
+	else if (vector == 14 && user)
+		user_page_fault(f, addr);
+	else if (vector == 14)
+		kernel_page_fault(f, addr);
+	else if (user)
+		user_trap(f, vector);
+	else if (extable_find(extable_nofault_start, extable_nofault_end, f->ip))
+		f->ip = extable_find(extable_nofault_start, extable_nofault_end, f->ip);
+	else
+		kernel_trap(f, vector);
+	if (!user)
+		return;
+	f->orig_ax = -1;
+	if (current_thread()->work)
+		leave_kernel(f);
+}
+
+/* GS may be the program's, which can set it to any address; the GDT is ours for certain and lies in struct cpu. */
+void x86_fatal(struct frame *f, u64 vector)
+{
+	struct { u16 limit; u64 base; } __attribute__((packed)) gdtr;
+
+	asm volatile("sgdt %0" : "=m"(gdtr));
+	wrmsr(MSR_GS_BASE, gdtr.base - offsetof(struct cpu, tables.gdt));
+	panic(vector == 18 ? "machine check at %lx" : "double fault at %lx, sp %lx", f->ip, f->sp);
+}
+
+/* Another CPU panics or Linux does: stop here for ever. Otherwise nothing that we know sends NMIs. */
+void x86_nmi(void)
+{
+	if (__atomic_load_n(&handover->stop, __ATOMIC_RELAXED) || handover->lwk_state == AZ_LWK_PANICKED)
+		for (;;)
+			asm volatile("cli; hlt");
+}

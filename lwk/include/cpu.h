@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The LWK's own state of each CPU, found through GS in kernel mode.
+ * Keys: I set once before use   o owning CPU only   a atomic   q runq.lock
+ */
+#ifndef LWK_CPU_H
+#define LWK_CPU_H
+
+#include "thread.h"
+
+#define CPU_BOOT_STACK	2048
+
+struct runq {
+	struct spinlock lock;
+	struct list ready;		/* q: threads READY, longest waiting first */
+	u32 placed;			/* a: threads that live on this CPU, in any state */
+	bool idle;			/* q: the CPU halts or is about to */
+};
+
+struct x86_cpu_tables {			/* arch/x86/cpu.c */
+	u64 gdt[8];
+	u8 tss[104] __aligned(16);
+};
+
+struct cpu {
+	struct cpu *self;		/* I */
+	u64 user_rsp;			/* o: scratch of the system-call entry */
+	struct frame *frame;		/* o: where the current thread's user frame goes */
+	struct thread *current;		/* o */
+	u32 work;			/* o: nonzero: leave the kernel by the slow way */
+	u32 lock_count;			/* o: spin locks held */
+	struct spinlock *locks[16];	/* o: those, in the order taken (more than there are ranks) */
+	u32 index;			/* I */
+	struct az_cpu *shared;		/* I */
+	struct aspace *aspace;		/* o: whose page tables are loaded; NULL: the kernel's */
+	struct thread *user;		/* o: whose FPU and segment bases are in the registers, NULL: nobody's */
+	struct thread *leaving;		/* o: thread switched away from for good: DEAD, or moving to its ->cpu */
+	struct thread idle;
+	struct runq runq;
+	u32 tlb_wanted;			/* a: flushes asked of this CPU */
+	u32 tlb_done;			/* a: flushes done by it */
+	struct list timers;		/* o: struct timer, earliest first */
+	struct x86_cpu_tables tables;
+	u8 boot_stack[CPU_BOOT_STACK] __aligned(16);
+} __aligned(64);
+
+extern struct cpu *boot_cpus[AZ_CPUS_MAX];
+extern u32 boot_cpu_count;
+extern struct az_handover *handover;
+
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *c;
+
+	asm volatile("mov %%gs:0, %0" : "=r"(c));
+	return c;
+}
+
+/* Loads @as (NULL: the kernel's page tables) on this CPU. */
+void cpu_load_aspace(struct aspace *as);
+/* Drains the ring of this CPU. Interrupts off, no lock held. */
+void events_drain(void);
+/* Sends an event to Linux from this CPU. */
+void event_to_linux(u64 event);
+/* Interrupts another LWK CPU: it looks at its run queue, its thread's work and TLB requests. */
+void cpu_kick(u32 cpu);
+void tlb_serve(void);
+
+/* ---- sched/clock.c ---- */
+struct timer {
+	struct list link;
+	u64 deadline;			/* cycles */
+	struct thread *thread;
+};
+void timer_start(struct timer *t, u64 deadline);
+void timer_stop(struct timer *t);
+void timers_expire(void);
+u64 cycles_from_ns(u64 ns);
+/* Linux's clocks from the time page; false if Linux's clock is not the TSC. */
+bool clock_now(u32 clock, u64 *sec, u64 *nsec);
+
+void arch_timer_arm(u64 deadline);	/* cycles; 0 disarms */
+void arch_halt_until_interrupt(void);	/* enables interrupts, halts, disables them */
+u32 arch_node(void);
+
+#endif

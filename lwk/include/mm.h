@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Memory: frames, small kernel objects, address spaces, user copies. One section per file of mm/.
+ */
+#ifndef LWK_MM_H
+#define LWK_MM_H
+
+#include "azalea.h"
+#include "list.h"
+#include "spinlock.h"
+
+/* ---- frame.c: physical memory per NUMA node, orders 0 (4 KB) to LARGE_ORDER (2 MB) ---- */
+
+/* Gives [start, start+size) to the allocator of @node; no work in proportion to size. At boot only. */
+void frame_add_range(paddr_t start, u64 size, u32 node);
+/* From now on counts are kept in @shared[@count], one element per node. Before the first range is added. */
+void frame_stats_bind(struct az_node_stats *shared, u32 count);
+/* A naturally aligned block of 4 KB << order, contents undefined; from @node, else from any node with memory; 0 if none. */
+paddr_t frame_alloc(u32 order, u32 node);
+/* Takes a block back; if it is pinned only after the last frame_unpin(). */
+void frame_free(paddr_t p, u32 order);
+/* Makes a block of @order 4 KB blocks, to be freed one by one; pins are inherited. */
+void frame_split(paddr_t p, u32 order);
+u32 frame_order(paddr_t p);
+/* Linux uses the block: one for each AZ_PTE_PINNED that is found; it ends by one frame_unpin(), the event AZ_EV_FRAME_FREE. */
+void frame_pin(paddr_t p, u32 order);
+void frame_unpin(paddr_t p, u32 order);
+
+/* ---- commit.c ---- */
+void commit_add(u64 bytes);
+/* Commitment: promises of memory never exceed memory. Reserve returns false and changes nothing when @bytes are not to be had. */
+bool commit_reserve(u64 bytes);		/* for what is touched now */
+bool commit_promise(u64 bytes);		/* for mmap and the like: leaves commit_unasked() */
+u64 commit_unasked(u64 limit);		/* of so much memory, the part that promises leave */
+void commit_release(u64 bytes);
+u64 commit_in_use(void);
+
+/* ---- kmalloc.c: kernel objects up to 2 MB, zeroed; NULL if memory is short ---- */
+void *kmalloc(size_t size);
+void kfree(void *p);
+
+/* ---- region.c, aspace.c, fault.c ---- */
+
+struct aspace;			/* mm/aspace.h */
+
+#define FAULT_WRITE	1
+#define FAULT_EXEC	2
+#define FAULT_NOWAIT	4	/* the twin waits for this page: nothing can be forwarded; -EAGAIN if that is needed */
+
+/*
+ * @commit_limit: bytes that are set aside for this address space alone and that it cannot exceed (NULL if they are not to be
+ * had); 0: it shares what nobody has set aside.
+ */
+struct aspace *aspace_create(u64 commit_limit, u64 stack_limit);
+/* Keeps the counts of resident and committed bytes in these from now on (struct az_proc). */
+void aspace_bind(struct aspace *as, u64 *resident, u64 *committed);
+/* Soft limits RLIMIT_AS and RLIMIT_DATA; ~0 is none. */
+void aspace_set_limits(struct aspace *as, u64 limit_as, u64 limit_data);
+/*
+ * Frees all regions, frames and page tables except PINNED frames. No thread may run in it; nothing is forwarded. Threads that
+ * end while they wait in forward() must return through it with an error first, or what they hold is lost.
+ */
+void aspace_destroy(struct aspace *as);
+/* Proves the structure consistent: number of regions; fails a check otherwise. */
+long aspace_check(struct aspace *as);
+paddr_t aspace_pgd(struct aspace *as);
+/* Which CPUs, by index, have it loaded: set before loading, cleared after. */
+void aspace_set_active(struct aspace *as, u32 cpu, bool active);
+bool aspace_is_active(const struct aspace *as, u32 cpu);
+
+/*
+ * Makes the page at @addr present for @access (FAULT_*), in thread context: may forward a file read and sleep. Returns 0, or
+ * -EFAULT (SIGSEGV: *si_code SEGV_MAPERR 1 or SEGV_ACCERR 2), or -EIO (SIGBUS), or -ENOMEM (SIGBUS as well).
+ */
+long aspace_fault(struct aspace *as, uaddr_t addr, u32 access, int *si_code);
+/* The same for every page of [addr, addr+len): before a call is forwarded. Returns 0 or -EFAULT. */
+long aspace_populate(struct aspace *as, uaddr_t addr, u64 len, bool write);
+
+/* mmap for the loader and the system call; file may be NULL. Returns the address or -errno. */
+struct map_args {
+	uaddr_t addr;
+	u64 len;
+	u32 prot, flags;	/* Linux's PROT_*, MAP_* */
+	int fd;
+	u64 offset;
+};
+long aspace_map(struct aspace *as, const struct map_args *a);
+long aspace_unmap(struct aspace *as, uaddr_t addr, u64 len);
+long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot);
+/* The heap starts at @start (end of the program's bss); once, by the loader. */
+void aspace_set_brk(struct aspace *as, uaddr_t start);
+/* brk(2): moves the heap's end and returns it; the old end if that is impossible. */
+uaddr_t aspace_brk(struct aspace *as, uaddr_t end);
+/* madvise(2) with a Linux MADV_*. */
+long aspace_advise(struct aspace *as, uaddr_t addr, u64 len, u32 advice);
+/* Creates the main stack below AZ_USER_END of the size given to aspace_create; returns its top. */
+long aspace_map_stack(struct aspace *as);
+
+/* Puts pages of the kernel, one after the other, where there is room: read-only, never freed. Returns the address or -ENOMEM. */
+struct borrowed {
+	paddr_t start;
+	u64 len;
+	u32 prot;
+};
+long aspace_borrow(struct aspace *as, const struct borrowed *part, u32 count);
+
+/* What the machine and the scheduler offer to mm/. */
+u32 arch_node(void);			/* NUMA node of this CPU */
+u64 *arch_kernel_pgd(void);		/* top-level page table whose upper half is the kernel's */
+struct aspace *aspace_current(void);	/* of the running thread */
+
+/* ---- usercopy.c: the only code that touches user memory; the current aspace must be loaded ---- */
+long copy_from_user(void *dst, uaddr_t src, u64 len);	/* 0 or -EFAULT */
+long copy_to_user(uaddr_t dst, const void *src, u64 len);
+long clear_user(uaddr_t dst, u64 len);
+/* Bytes without the NUL, or -EFAULT, or -ERANGE if no NUL within size. */
+long copy_string_from_user(char *dst, uaddr_t src, u64 size);
+/* Atomic 32-bit accesses that never fault pages in: -EFAULT if not present. Allowed under spin locks. */
+long user_load32(u32 *value, uaddr_t addr);
+long user_cmpxchg32(uaddr_t addr, u32 *expected, u32 desired);	/* 0 swapped, -EAGAIN and *expected updated, -EFAULT */
+
+#endif

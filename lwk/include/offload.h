@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Calls that Linux executes. forward() may sleep: no spin lock may be held. The result is Linux's, -ERESTART* included; the
+ * exit path of the system call turns those into EINTR or a restart.
+ */
+#ifndef LWK_OFFLOAD_H
+#define LWK_OFFLOAD_H
+
+#include "types.h"
+
+/* Runs call @nr (Linux's number or enum az_call) with six arguments on the current thread's twin. */
+long forward(u32 nr, const u64 arg[6]);
+
+/* Tells the twin that its thread is over: it exits with @status and gives the slot back. Does not wait. */
+struct az_slot;
+void slot_exit(struct az_slot *slot, u32 index, u32 status);
+/* The siginfo that Linux left for a slot, handed to its thread. */
+void slot_take_signal(u32 slot);
+
+#define FORWARD(nr, ...) ({ const u64 arg_[6] = { __VA_ARGS__ }; forward(nr, arg_); })
+
+#endif

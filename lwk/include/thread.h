@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Threads and processes: the structures that scheduler, system calls, signals and offload share.
+ *
+ * Keys:  I set once before use   a atomic   q runq.lock of the thread's CPU   p proc->lock   t the thread itself, in kernel mode
+ *
+ * Threads are type-stable: a dead one goes to a pool and never back to the allocator, so a wake-up that comes late finds a
+ * thread, perhaps another one. Therefore every sleeper looks at its condition again after thread_park() returns.
+ */
+#ifndef LWK_THREAD_H
+#define LWK_THREAD_H
+
+#include "azalea.h"
+#include "deadline.h"
+#include "list.h"
+#include "spinlock.h"
+
+struct frame;
+struct aspace;
+struct thread;
+
+#define CPU_WORDS	(AZ_CPUS_MAX / 64)
+
+enum thread_state { THREAD_DEAD, THREAD_PARKED, THREAD_READY, THREAD_RUNNING };	/* DEAD: also not yet placed */
+
+/* thread->work: why a thread must leave the kernel by the slow way */
+#define WORK_SIGNAL	1u	/* a signal may be deliverable */
+#define WORK_KILL	2u	/* the process ends: the thread must end */
+#define WORK_RESTART	4u	/* a system call returned -ERESTART* */
+#define WORK_MIGRATE	8u	/* not allowed on this CPU any more */
+#define WORK_RSEQ	16u	/* another thread ran meanwhile, or the CPU is another one */
+
+struct sigqueue {
+	struct list link;
+	u8 info[128];			/* Linux's siginfo_t; the first word is the number */
+};
+
+struct ksigaction {			/* Linux's kernel layout for x86-64 */
+	uaddr_t handler;
+	u64 flags;
+	uaddr_t restorer;
+	u64 mask;
+};
+
+struct altstack {			/* Linux's stack_t */
+	uaddr_t sp;
+	u32 flags, pad;
+	u64 size;
+};
+
+/* How a call that returned -ERESTART_RESTARTBLOCK goes on if no handler runs: restart_syscall(2). */
+struct restart {
+	long (*run)(struct thread *t);	/* NULL: Linux knows, in the twin */
+	struct deadline end;
+	uaddr_t addr;			/* futex: the word; nanosleep: where to write the time left, or 0 */
+	u32 value, bitset;		/* futex */
+};
+
+struct thread {
+	/* these survive from one thread to the next in the same memory: a late wake-up may be looking at them */
+	u32 state;			/* q: enum thread_state */
+	u32 cpu;			/* q: index; changed by the thread itself */
+	u32 token;			/* q: a wake-up not yet consumed */
+
+	u64 ksp;			/* saved kernel stack pointer while not running */
+	void *kstack;			/* I: top */
+	void *fpu;			/* I: XSAVE area */
+	u64 fs_base, gs_base;		/* t */
+	u32 work;			/* a: WORK_* */
+	struct list run;		/* q: in runq.ready */
+	void (*entry)(void *);		/* I: first function, with entry_arg */
+	void *entry_arg;		/* I */
+
+	struct proc *proc;		/* I; NULL for idle threads */
+	struct list sibling;		/* p: in proc->threads */
+	struct az_slot *slot;		/* I */
+	u32 slot_index;			/* I */
+	u32 tid;			/* I */
+	u64 affinity[CPU_WORDS];	/* p: allowed CPUs by index */
+
+	u64 sigmask;			/* t: blocked; a copy is in the slot for the twin */
+	u64 saved_sigmask;		/* t: to restore after sigsuspend */
+	bool restore_sigmask;		/* t */
+	u64 sigpending;			/* p */
+	struct list sigqueue;		/* p: struct sigqueue */
+	struct altstack altstack;	/* t */
+	bool deferred;			/* t: leave_kernel() runs the system call, with a full frame */
+	u64 trap_nr, trap_error, trap_addr;	/* t: the last trap, for signal frames */
+
+	uaddr_t clear_child_tid;	/* t */
+	uaddr_t set_child_tid;		/* t: CLONE_CHILD_SETTID, until the thread has begun */
+	uaddr_t robust_list;		/* t */
+	uaddr_t rseq;			/* t */
+	u32 rseq_signature;		/* t */
+	struct restart restart;		/* t */
+
+	struct list futex_link;		/* futex bucket */
+	uaddr_t futex_addr;		/* futex bucket */
+	u32 futex_bitset;		/* futex bucket */
+	u32 futex_woken;		/* futex bucket, a */
+};
+
+struct proc {
+	struct spinlock lock;
+	u32 index;			/* I: in procs */
+	u32 pid;			/* I */
+	struct az_proc *shared;		/* I */
+	struct aspace *aspace;		/* I */
+	struct list threads;		/* p */
+	u32 thread_count;		/* p */
+	bool kill;			/* p: AZ_EV_PROC_KILL has come */
+	u32 spare[AZ_SLOTS / 16];	/* p: slots of spare twins */
+	u32 spare_count;		/* p */
+	u32 spare_batch;		/* p: how many to ask for next time */
+	struct ksigaction action[64];	/* p: by signal number - 1 */
+	u64 vdso_base;			/* I */
+};
+
+#include "current.h"		/* current_thread(), of the architecture */
+
+/* ---- sched/thread.c ---- */
+
+/* A new thread of @proc on @slot that will run @entry(@arg) once placed; NULL if memory is short. */
+struct thread *thread_create(struct proc *proc, u32 slot, void (*entry)(void *), void *arg);
+/* Chooses the least loaded allowed CPU and makes the thread ready there. */
+void thread_place(struct thread *t);
+/* The allowed CPU with the fewest threads; REQUIRES proc->lock. */
+u32 thread_choose_cpu(const struct thread *t);
+/* The thread bound to a slot, NULL if none. It may be gone by the time it is used: see above. */
+struct thread *thread_of_slot(u32 slot);
+/* Posts a signal to the thread bound to a slot, if there is one. */
+void thread_signal(u32 slot, const u8 info[128]);
+/* Ends the current thread: leaves its CPU for ever. */
+void thread_exit(u32 status) __noreturn;
+/* Takes back a DEAD thread that no CPU runs on any more. */
+void thread_recycle(struct thread *t);
+
+/* ---- sched/runq.c ---- */
+
+/*
+ * Sleeps until thread_unpark() or, if @deadline is not 0, until the cycle counter passes it. A wake-up that came before is
+ * consumed at once. May return early: look at the condition again. No spin lock may be held.
+ */
+void thread_park(u64 deadline);
+void thread_unpark(struct thread *t);
+/* Makes a new thread ready on @cpu. */
+void thread_begin_on(struct thread *t, u32 cpu);
+/* Lets other ready threads of this CPU run. */
+void thread_yield(void);
+/* Moves the current thread to CPU @cpu. */
+void thread_migrate(u32 cpu);
+/* First thing on the new stack after a switch: finishes what the thread before could not do while it still ran. */
+void finish_switch(void);
+/* Sets WORK_* bits and makes the thread notice: interrupts its CPU or wakes it. */
+void thread_interrupt(struct thread *t, u32 work);
+/* The idle loop; never returns. */
+void idle_loop(void) __noreturn;
+/* Runs something else on this CPU; the caller's state is already changed. */
+void schedule(void);
+
+/* ---- proc/proc.c ---- */
+void proc_start(u32 index);		/* the events of azalea.h */
+void proc_kill(u32 index);
+void proc_free(u32 index);
+void proc_spare(u32 slot);
+/* Takes a spare twin's slot, asking Linux for more when there is none; slot index or -errno. */
+long proc_take_spare(struct proc *proc);
+/* True when a thread should stop waiting: a signal is deliverable or the process ends. */
+bool thread_interrupted(struct thread *t);
+
+/* ---- proc/clone.c ---- */
+/* Moves the current thread if its affinity no longer allows this CPU. */
+void thread_move_if_needed(struct thread *t);
+
+/* ---- syscall/deferred.c ---- */
+/* Runs the system call that waited for a full frame (rows with "full" in the call table); its result. */
+long syscall_deferred(struct frame *f);
+long do_clone(struct frame *f, u64 flags, uaddr_t stack, uaddr_t parent_tid, uaddr_t child_tid, u64 tls);
+long do_clone3(struct frame *f, uaddr_t args, u64 size);
+long do_sigaltstack(struct frame *f, uaddr_t ss, uaddr_t old_ss);
+long do_rt_sigsuspend(uaddr_t set, u64 sigsetsize);
+
+/* ---- proc/vdso.c ---- */
+/* Address for AT_SYSINFO_EHDR; 0 if there is no vDSO: programs then make system calls. */
+long vdso_map(struct aspace *as);
+
+/* ---- proc/rseq.c ---- */
+/* The thread was interrupted at *@ip: brings its rseq area up to date and leaves a restartable sequence by its abort address. */
+void rseq_interrupted(struct thread *t, u64 *ip);
+
+/* ---- proc/exec.c ---- */
+void exec_main(void *arg);
+
+/* ---- proc/signal.c ---- */
+/* Queues Linux's siginfo for @t; a full memory drops the information, not the signal. */
+void signal_post(struct thread *t, const u8 info[128]);
+/* A fault of the program itself: delivered even if blocked or ignored, then by default action. */
+void signal_force(u32 sig, s32 code, uaddr_t addr);
+/* The slow way out of the kernel, full frame: restarts, signals, ending. May not return. */
+void leave_kernel(struct frame *f);
+void signal_set_mask(struct thread *t, u64 mask);
+
+/* ---- sched/futex.c ---- */
+long futex_wake_addr(uaddr_t addr, u32 count);
+void futex_exit_robust(struct thread *t);
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Address spaces: birth and death, the lock and who may change mappings, accounts, the heap and the main stack.
+ *
+ *   0x10000 | program, heap --> ...          <-- mappings | guard | main stack | AZ_USER_END
+ */
+#include "aspace.h"
+#include "offload.h"
+#include "string.h"
+#include "thread.h"
+
+#define STACK_MIN	(128ULL << 10)
+#define STACK_MAX	(1ULL << 30)	/* also for "unlimited" */
+#define STACK_ROOM	(128ULL << 20)	/* left free for the stack even if it is smaller, as Linux does */
+#define STACK_GUARD	(1ULL << 20)
+
+struct waiter {
+	struct list link;
+	struct thread *thread;
+};
+
+struct aspace *aspace_create(u64 commit_limit, u64 stack_limit)
+{
+	struct aspace *as = kmalloc(sizeof(*as));
+	paddr_t pgd = frame_alloc(0, arch_node());
+
+	if (!as || !pgd || !commit_reserve(commit_limit)) {
+		if (pgd)
+			frame_free(pgd, 0);
+		kfree(as);
+		return NULL;
+	}
+	list_init(&as->waiters);
+	as->pgd = phys_to_virt(pgd);
+	arch_zero(as->pgd, PAGE_SIZE / 2);
+	memcpy(as->pgd + 256, arch_kernel_pgd() + 256, PAGE_SIZE / 2);
+	as->stack_size = ALIGN_DOWN(min(max(stack_limit, STACK_MIN), STACK_MAX), PAGE_SIZE);
+	as->mmap_top = AZ_USER_END - max(as->stack_size, STACK_ROOM) - STACK_GUARD;
+	as->commit_limit = commit_limit;
+	as->limit_as = as->limit_data = ~0ULL;
+	as->resident = &as->own_resident;
+	as->committed = &as->own_committed;
+	return as;
+}
+
+void aspace_bind(struct aspace *as, u64 *resident, u64 *committed)
+{
+	*resident = *as->resident;
+	*committed = *as->committed;
+	as->resident = resident;
+	as->committed = committed;
+}
+
+void aspace_set_limits(struct aspace *as, u64 limit_as, u64 limit_data)
+{
+	as->limit_as = limit_as;
+	as->limit_data = limit_data;
+}
+
+paddr_t aspace_pgd(struct aspace *as)
+{
+	return virt_to_phys(as->pgd);
+}
+
+void aspace_set_active(struct aspace *as, u32 cpu, bool active)
+{
+	u64 bit = 1ULL << (cpu % 64);
+
+	/* aspace_set_active:A, pairs with arch_tlb_flush:B: either the flush sees us or we see the new entries */
+	if (active)
+		__atomic_fetch_or(&as->active[cpu / 64], bit, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(&as->active[cpu / 64], ~bit, __ATOMIC_SEQ_CST);
+}
+
+bool aspace_is_active(const struct aspace *as, u32 cpu)
+{
+	return __atomic_load_n(&as->active[cpu / 64], __ATOMIC_SEQ_CST) >> (cpu % 64) & 1;
+}
+
+static void destroy_regions(struct aspace *as)
+{
+	struct region *r;
+	struct file_ref *f;
+	struct limbo *l;
+
+	while ((r = as->regions)) {
+		aspace_remove(as, r);
+		if (r->file)
+			file_put(as, r->file);
+		kfree(r);
+	}
+	/* the driver closes the files itself */
+	while ((f = as->closing)) {
+		as->closing = f->next;
+		kfree(f);
+	}
+	while ((l = as->limbo)) {
+		as->limbo = l->next;
+		frame_free(l->block, l->order);
+		kfree(l);
+	}
+}
+
+void aspace_destroy(struct aspace *as)
+{
+	uaddr_t addr = 0;
+	u64 *entry, span;
+
+	check(!as->changing && list_empty(&as->waiters) && !as->detached);
+	spin_lock(&as->lock);
+	while ((entry = pt_next(as->pgd, &addr, AZ_USER_END, &span))) {
+		entry_release(as, entry, span, true);
+		addr += span;
+	}
+	destroy_regions(as);
+	aspace_uncharge(as, *as->committed);
+	check(*as->resident == 0 && as->mapped == 0 && as->data == 0 && as->region_count == 0);
+	spin_unlock(&as->lock);
+	commit_release(as->commit_limit);
+	pt_destroy(as->pgd);
+	kfree(as);
+}
+
+/* ---- One thread at a time changes mappings ---- */
+
+void aspace_wait(struct aspace *as)
+{
+	struct waiter w = { .thread = current_thread() };
+
+	list_add_tail(&w.link, &as->waiters);
+	spin_unlock(&as->lock);
+	thread_park(0);
+	spin_lock(&as->lock);
+	list_del(&w.link);
+}
+
+void aspace_wake(struct aspace *as)
+{
+	struct list *l;
+
+	list_for_each(l, &as->waiters)
+		thread_unpark(list_entry(l, struct waiter, link)->thread);
+}
+
+void aspace_begin(struct aspace *as)
+{
+	spin_lock(&as->lock);
+	while (as->changing)
+		aspace_wait(as);
+	as->changing = true;
+}
+
+void aspace_end(struct aspace *as)
+{
+	as->changing = false;
+	aspace_wake(as);
+	spin_unlock(&as->lock);
+	aspace_close_files(as);
+}
+
+void file_put(struct aspace *as, struct file_ref *f)
+{
+	if (--f->refs)
+		return;
+	f->next = as->closing;
+	__atomic_store_n(&as->closing, f, __ATOMIC_RELAXED);
+}
+
+void aspace_close_files(struct aspace *as)
+{
+	struct file_ref *f, *next;
+
+	if (!__atomic_load_n(&as->closing, __ATOMIC_RELAXED))
+		return;
+	spin_lock(&as->lock);
+	f = as->closing;
+	__atomic_store_n(&as->closing, NULL, __ATOMIC_RELAXED);
+	spin_unlock(&as->lock);
+	for (; f; f = next) {
+		next = f->next;
+		if (f->handle >= 0)
+			FORWARD(AZ_CALL_FILE_CLOSE, f->handle);
+		kfree(f);
+	}
+}
+
+/* ---- Accounts ---- */
+
+bool aspace_charge(struct aspace *as, u64 bytes)
+{
+	if (as->commit_limit) {
+		if (bytes > as->commit_limit - *as->committed)
+			return false;
+	} else if (!commit_reserve(bytes)) {
+		return false;
+	}
+	*as->committed += bytes;
+	return true;
+}
+
+bool aspace_promise(struct aspace *as, u64 bytes)
+{
+	u64 left = as->commit_limit - *as->committed;
+
+	if (!bytes)
+		return true;
+	if (as->commit_limit ? bytes + commit_unasked(as->commit_limit) > left : !commit_promise(bytes))
+		return false;
+	*as->committed += bytes;
+	return true;
+}
+
+void aspace_uncharge(struct aspace *as, u64 bytes)
+{
+	check(*as->committed >= bytes);
+	*as->committed -= bytes;
+	if (!as->commit_limit)
+		commit_release(bytes);
+}
+
+bool region_is_data(const struct region *r)
+{
+	return (r->prot & PROT_WRITE) && !(r->flags & (REGION_SHARED | REGION_SMALL));
+}
+
+void aspace_add(struct aspace *as, struct region *r)
+{
+	region_insert(&as->regions, r);
+	as->region_count++;
+	as->mapped += r->end - r->start;
+	if (region_is_data(r))
+		as->data += r->end - r->start;
+}
+
+void aspace_remove(struct aspace *as, struct region *r)
+{
+	region_remove(&as->regions, r);
+	as->region_count--;
+	as->mapped -= r->end - r->start;
+	if (region_is_data(r))
+		as->data -= r->end - r->start;
+}
+
+long aspace_split(struct aspace *as, uaddr_t at)
+{
+	struct region *r = region_find(as->regions, at);
+
+	if (!r || r->start == at)
+		return 0;
+	if (as->region_count >= REGIONS_MAX || !region_split(&as->regions, r, at))
+		return -ENOMEM;
+	as->region_count++;
+	return 0;
+}
+
+void aspace_merge(struct aspace *as, uaddr_t at)
+{
+	struct region *r = region_merge(&as->regions, at);
+
+	if (!r)
+		return;
+	as->region_count--;
+	if (r->file)
+		file_put(as, r->file);
+	kfree(r);
+}
+
+long aspace_room(struct aspace *as, u64 len, u64 data, u64 old)
+{
+	if (as->region_count >= REGIONS_MAX)
+		return -ENOMEM;
+	if (as->mapped - old + len > as->limit_as)
+		return -ENOMEM;
+	return data && as->data + data > as->limit_data ? -ENOMEM : 0;
+}
+
+long aspace_check(struct aspace *as)
+{
+	u64 mapped = 0, data = 0, charged = 0, resident, total;
+	struct region *r;
+
+	spin_lock(&as->lock);
+	check(region_check(as->regions) == as->region_count);
+	for (r = region_next(as->regions, 0); r; r = region_next(as->regions, r->end)) {
+		u64 len = r->end - r->start;
+
+		check(r->end <= AZ_USER_END && (!r->file || r->file->refs > 0));
+		mapped += len;
+		data += region_is_data(r) ? len : 0;
+		charged += r->flags & REGION_CHARGED ? len : range_touched(as, r->start, r->end);
+	}
+	resident = range_touched(as, 0, AZ_USER_END);
+	total = as->region_count;
+	check(mapped == as->mapped && data == as->data);
+	check(charged == *as->committed && resident == *as->resident && resident <= charged);
+	spin_unlock(&as->lock);
+	return total;
+}
+
+/* ---- Heap and main stack ---- */
+
+static struct region *region_new(uaddr_t start, uaddr_t end, u32 prot, u32 flags)
+{
+	struct region *r = kmalloc(sizeof(*r));
+
+	if (r) {
+		r->start = start;
+		r->end = end;
+		r->prot = prot;
+		r->flags = flags;
+	}
+	return r;
+}
+
+long aspace_map_stack(struct aspace *as)
+{
+	struct region *r = region_new(AZ_USER_END - as->stack_size, AZ_USER_END, PROT_READ | PROT_WRITE,
+				      REGION_LAZY | REGION_SMALL);
+
+	if (!r)
+		return -ENOMEM;
+	aspace_begin(as);
+	if (region_next(as->regions, r->start)) {
+		aspace_end(as);
+		kfree(r);
+		return -EEXIST;
+	}
+	aspace_add(as, r);
+	aspace_end(as);
+	return AZ_USER_END;
+}
+
+void aspace_set_brk(struct aspace *as, uaddr_t start)
+{
+	as->brk_start = as->brk = ALIGN_UP(start, PAGE_SIZE);
+}
+
+/* Adds [start, end) to the heap. */
+static bool brk_grow(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	struct region *next = region_next(as->regions, start), *r;
+
+	if (end > as->mmap_top || (next && next->start < end) || aspace_room(as, end - start, end - start, 0))
+		return false;
+	r = region_new(start, end, PROT_READ | PROT_WRITE, REGION_CHARGED);
+	if (!r || !aspace_promise(as, end - start)) {
+		kfree(r);
+		return false;
+	}
+	aspace_add(as, r);
+	aspace_merge(as, end);
+	aspace_merge(as, start);
+	return true;
+}
+
+uaddr_t aspace_brk(struct aspace *as, uaddr_t brk)
+{
+	uaddr_t from, to;
+
+	aspace_begin(as);
+	from = ALIGN_UP(as->brk, PAGE_SIZE);
+	to = ALIGN_UP(brk, PAGE_SIZE);
+	if (brk >= as->brk_start && brk < AZ_USER_END) {
+		if (to == from || (to > from && brk_grow(as, from, to)) || (to < from && range_unmap(as, to, from) == 0))
+			as->brk = brk;
+	}
+	brk = as->brk;
+	aspace_end(as);
+	return brk;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of mm/ that work on address spaces share. Nobody else includes this.
+ *
+ * Two things keep an address space in order:
+ *   as->lock      a spin lock over everything: tree, entries, accounts. Never held while something is forwarded.
+ *   as->changing  held from aspace_begin() to aspace_end() by the one thread that changes mappings. It stays while that thread
+ *                 drops the lock to wait for Linux, so a range it has emptied cannot be taken by another.
+ * Faults need the lock only. A range whose mirror is being zapped (as->zap_*) has hidden entries; faults there wait.
+ */
+#ifndef LWK_ASPACE_H
+#define LWK_ASPACE_H
+
+#include "../arch/x86/pagetable.h"
+#include "errno.h"
+#include "log.h"
+#include "mm.h"
+#include "region.h"
+
+#define PROT_READ		1u
+#define PROT_WRITE		2u
+#define PROT_EXEC		4u
+#define PROT_ALL		7u
+
+#define REGIONS_MAX		65530u		/* Linux's default vm.max_map_count */
+
+struct limbo {
+	struct limbo *next;
+	paddr_t block;
+	u32 order;
+};
+
+/* Key: l as->lock, I set once. */
+struct aspace {
+	struct spinlock lock;
+	bool changing;			/* l */
+	struct list waiters;		/* l: threads in aspace_wait() */
+	u64 *pgd;			/* I; entries below it: l */
+	struct region *regions;		/* l */
+	u32 region_count;		/* l */
+	uaddr_t zap_start, zap_end;	/* l */
+	struct region *detached;	/* l: taken out by range_unmap(), linked by right */
+	struct file_ref *closing;	/* l: nobody uses these any more; to be closed without the lock */
+	struct limbo *limbo;		/* l: frames that Linux may still be writing to, until it is certain that it does not */
+	uaddr_t mmap_top;		/* I: mappings are placed below */
+	u64 stack_size;			/* I */
+	uaddr_t brk_start, brk;		/* l */
+	u64 commit_limit;		/* I: 0: shares the global commitment */
+	u64 limit_as, limit_data;	/* l */
+	u64 mapped, data;		/* l: bytes of all regions, of private writable ones */
+	u64 *resident, *committed;	/* I; values: l */
+	u64 own_resident, own_committed;
+	u64 active[AZ_CPUS_MAX / 64];	/* a: CPUs where it is loaded */
+};
+
+/* ---- aspace.c ---- */
+void aspace_begin(struct aspace *as);			/* returns with the lock held */
+void aspace_end(struct aspace *as) REQUIRES(as->lock);	/* drops it */
+void aspace_wait(struct aspace *as) REQUIRES(as->lock);	/* drops and retakes it; anything may have changed */
+void aspace_wake(struct aspace *as) REQUIRES(as->lock);
+void aspace_close_files(struct aspace *as);		/* no lock held: forwards */
+void file_put(struct aspace *as, struct file_ref *f) REQUIRES(as->lock);
+bool aspace_charge(struct aspace *as, u64 bytes) REQUIRES(as->lock);	/* for a page that is touched now */
+bool aspace_promise(struct aspace *as, u64 bytes) REQUIRES(as->lock);	/* ahead; see commit.c on what it leaves */
+void aspace_uncharge(struct aspace *as, u64 bytes) REQUIRES(as->lock);
+/* Adds a region to tree and counters, removes it. */
+void aspace_add(struct aspace *as, struct region *r) REQUIRES(as->lock);
+void aspace_remove(struct aspace *as, struct region *r) REQUIRES(as->lock);
+bool region_is_data(const struct region *r);
+/* Makes @at a border of regions. 0 or -ENOMEM. */
+long aspace_split(struct aspace *as, uaddr_t at) REQUIRES(as->lock);
+void aspace_merge(struct aspace *as, uaddr_t at) REQUIRES(as->lock);
+/* Room for one more region of @len bytes, @data of which are private and writable, that replaces @old bytes? 0 or -ENOMEM. */
+long aspace_room(struct aspace *as, u64 len, u64 data, u64 old) REQUIRES(as->lock);
+
+/* ---- unmap.c: emptying and changing ranges; all REQUIRE aspace_begin() and the lock ---- */
+/* Makes @at a border of entries. 0 or -ENOMEM. */
+long range_split(struct aspace *as, uaddr_t at);
+/* Hides all entries and flushes them from the TLBs. Returns true if Linux may have mirrored one: range_zap() must follow. */
+bool range_hide(struct aspace *as, uaddr_t start, uaddr_t end);
+/* Has Linux remove its mirror; drops the lock meanwhile. An error means that the process ends; the entries must stay. */
+long range_zap(struct aspace *as, uaddr_t start, uaddr_t end);
+/* After a zap: the entry forgets its mirror, its frame remembers whether Linux still uses it. */
+void entry_settle(u64 *entry, u64 span);
+/* Frees the frame behind an entry and empties it. @charged: the frame was committed with its region, not by itself. */
+void entry_release(struct aspace *as, u64 *entry, u64 span, bool charged);
+/* Bytes of frames in the range that are the LWK's. */
+u64 range_touched(struct aspace *as, uaddr_t start, uaddr_t end);
+/* Removes all regions in the range with everything behind them; drops the lock meanwhile. */
+long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end);
+
+/* -ENOMEM if the range has a hole. */
+long range_whole(struct aspace *as, uaddr_t start, uaddr_t end);
+
+/* Is [addr, addr+len) inside the program's range and page aligned at its start; len is not 0. */
+static inline bool range_valid(uaddr_t addr, u64 len)
+{
+	return !(addr & (PAGE_SIZE - 1)) && addr < AZ_USER_END && len <= AZ_USER_END - addr;
+}
+
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Making pages present. Frames are found, zeroed or read without the lock, so that many threads can do so at once; then the
+ * lock is taken, everything is looked at again, and what somebody else has provided meanwhile stays.
+ *
+ * A fault fills a window: 2 MB as one page when the region covers it and nothing is there yet; else up to 16 pages of
+ * anonymous memory; of a file the 2 MB around the address, as far as the region goes. All in one block of frames; those that
+ * find no place go back.
+ */
+#include "aspace.h"
+#include "offload.h"
+
+#define AROUND		(16 * PAGE_SIZE)
+#define SEGV_MAPERR	1
+#define SEGV_ACCERR	2
+#define AGAIN		1	/* the world has changed: look again */
+
+struct window {
+	uaddr_t start, end;
+	struct file_ref *file;	/* whose contents it gets */
+	u64 offset;		/* in the file, of start */
+	u64 valid;		/* bytes with contents; pages beyond stay away */
+	bool large;		/* may be one 2 MB page */
+	u32 order;
+	paddr_t block;
+};
+
+static bool is_zapped(const struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	return start < as->zap_end && end > as->zap_start;
+}
+
+static long access_check(const struct region *r, u32 access, int *si_code)
+{
+	u32 need = PROT_ALL;	/* on x86 any right implies reading */
+
+	if (!r) {
+		*si_code = SEGV_MAPERR;
+		return -EFAULT;
+	}
+	if (access & FAULT_WRITE)
+		need = PROT_WRITE;
+	else if (access & FAULT_EXEC)
+		need = PROT_EXEC;
+	if (r->prot & need)
+		return 0;
+	*si_code = SEGV_ACCERR;
+	return -EFAULT;
+}
+
+/* ---- Windows ---- */
+
+static void window_clip(struct window *w, const struct region *r, uaddr_t addr, u64 size)
+{
+	uaddr_t start = ALIGN_DOWN(addr, size);
+
+	w->start = max(start, r->start);
+	w->end = min(start + size, r->end);
+	w->offset = r->offset + (w->start - r->start);
+}
+
+static void window_choose(struct window *w, struct aspace *as, const struct region *r, uaddr_t addr)
+{
+	u64 span;
+	bool untouched = !pt_find(as->pgd, addr, &span) && span >= LARGE_SIZE;
+
+	w->file = r->file;
+	window_clip(w, r, addr, LARGE_SIZE);
+	w->large = untouched && w->end - w->start == LARGE_SIZE && !(r->flags & REGION_SMALL);
+	if (!w->large && !r->file)
+		window_clip(w, r, addr, AROUND);
+}
+
+/* Smaller, still around @addr. False if it is one page already. */
+static bool window_shrink(struct window *w, uaddr_t addr)
+{
+	u64 size = w->end - w->start > AROUND ? AROUND : PAGE_SIZE;
+	uaddr_t start = max(w->start, ALIGN_DOWN(addr, size));
+
+	if (w->end - w->start == PAGE_SIZE)
+		return false;
+	w->offset += start - w->start;
+	w->end = min(w->end, ALIGN_DOWN(addr, size) + size);
+	w->start = start;
+	w->large = false;
+	return true;
+}
+
+static bool window_alloc(struct window *w, uaddr_t addr)
+{
+	do {
+		w->order = 0;
+		while ((PAGE_SIZE << w->order) < w->end - w->start)
+			w->order++;
+		w->block = frame_alloc(w->order, arch_node());
+	} while (!w->block && window_shrink(w, addr));
+	return w->block;
+}
+
+/* Contents: zeros, or the file's and zeros up to the end of its last page. No lock held: forwards. */
+static long window_fill(struct window *w)
+{
+	u64 len = w->end - w->start;
+	long ret;
+
+	if (!w->file) {
+		arch_zero(phys_to_virt(w->block), len);
+		w->valid = len;
+		return 0;
+	}
+	ret = FORWARD(AZ_CALL_FILE_READ, w->file->handle, w->offset, w->block, len);
+	if (ret < 0)
+		return ret == -EINTR ? -EINTR : -EIO;
+	w->valid = ALIGN_UP(min((u64)ret, len), PAGE_SIZE);
+	arch_zero((char *)phys_to_virt(w->block) + ret, w->valid - ret);
+	return 0;
+}
+
+static bool window_fits(const struct aspace *as, const struct window *w, const struct region *r)
+{
+	if (!r || (r->flags & REGION_LINUX) || r->file != w->file || w->start < r->start || w->end > r->end)
+		return false;
+	if (is_zapped(as, w->start, w->end))
+		return false;
+	return !w->file || r->offset + (w->start - r->start) == w->offset;
+}
+
+/* Puts @frame at @addr. -EEXIST if something is there already; the frame is the caller's then, and on other errors. */
+static long page_install(struct aspace *as, const struct region *r, uaddr_t addr, paddr_t frame, u64 span)
+{
+	u64 there, *entry = pt_find(as->pgd, addr, &there);
+
+	if ((entry && pte_load(entry)) || (entry && there < span))
+		return -EEXIST;
+	entry = pt_make(as->pgd, addr, span);
+	if (!entry)
+		return there < span ? -EEXIST : -ENOMEM;
+	if (!(r->flags & REGION_CHARGED) && !aspace_charge(as, span))
+		return -ENOMEM;
+	*as->resident += span;
+	pte_set(entry, pte_make(frame, r->prot, span));
+	return 0;
+}
+
+/* Gives each page of the window its frame, @addr's first: it must succeed, the others may fail. */
+static long window_install(struct aspace *as, const struct window *w, const struct region *r, uaddr_t addr)
+{
+	u64 size = PAGE_SIZE << w->order;
+	u64 mine = ALIGN_DOWN(addr, PAGE_SIZE) - w->start;
+	long ret;
+
+	if (w->large && w->valid == LARGE_SIZE && !page_install(as, r, w->start, w->block, LARGE_SIZE))
+		return 0;
+	if (w->order)
+		frame_split(w->block, w->order);
+	ret = mine < w->valid ? page_install(as, r, w->start + mine, w->block + mine, PAGE_SIZE) : -EIO;
+	if (ret)
+		frame_free(w->block + mine, 0);
+	for (u64 at = 0; at < size; at += PAGE_SIZE) {
+		if (at == mine)
+			continue;
+		if (at >= w->valid || ret == -ENOMEM || page_install(as, r, w->start + at, w->block + at, PAGE_SIZE))
+			frame_free(w->block + at, 0);
+	}
+	return ret == -EEXIST ? 0 : ret;
+}
+
+/*
+ * The process ends while the driver reads into the window: its frames are kept until the address space goes, which the driver
+ * asks for only after its last read. If even the note of that cannot be kept, the frames are lost rather than corrupted.
+ */
+static void window_abandon(struct aspace *as, const struct window *w)
+{
+	struct limbo *l = kmalloc(sizeof(*l));
+
+	if (!l) {
+		log_line("memory: %lu KB lost at %lx", (u64)(PAGE_SIZE << w->order) >> 10, w->block);
+		return;
+	}
+	l->block = w->block;
+	l->order = w->order;
+	l->next = as->limbo;
+	as->limbo = l;
+}
+
+/* A page with frames of the LWK. Called with the lock, returns without. */
+static long fault_own(struct aspace *as, const struct region *r, uaddr_t addr)
+{
+	struct window w = { 0 };
+	long ret = -ENOMEM;
+
+	window_choose(&w, as, r, addr);
+	if (w.file)
+		w.file->refs++;
+	spin_unlock(&as->lock);
+
+	if (window_alloc(&w, addr))
+		ret = window_fill(&w);
+
+	spin_lock(&as->lock);
+	r = region_find(as->regions, addr);
+	if (!ret && window_fits(as, &w, r)) {
+		ret = window_install(as, &w, r, addr);
+	} else if (ret == -EINTR) {
+		window_abandon(as, &w);
+	} else if (w.block) {
+		frame_free(w.block, w.order);
+		ret = ret ? ret : AGAIN;
+	}
+	if (w.file)
+		file_put(as, w.file);
+	spin_unlock(&as->lock);
+	aspace_close_files(as);
+	return ret;
+}
+
+/* ---- Linux's frames ---- */
+
+static void foreign_install(struct aspace *as, const struct region *r, uaddr_t page, u64 granted)
+{
+	u32 prot = granted & 1 ? r->prot : r->prot & ~PROT_WRITE;
+	u64 *entry = pt_make(as->pgd, page, PAGE_SIZE);
+	u64 old;
+
+	if (!entry)
+		return;		/* memory is short: the fault comes again */
+	old = pte_load(entry);
+	pte_set(entry, pte_make(pte_frame(granted), prot, PAGE_SIZE) | AZ_PTE_FOREIGN);
+	if (pte_present(old))
+		arch_tlb_flush(as, page, page + PAGE_SIZE);
+}
+
+/* Called with the lock, returns without. */
+static long fault_linux(struct aspace *as, struct region *r, uaddr_t addr, u32 access)
+{
+	struct file_ref *file = r->file;
+	uaddr_t page = ALIGN_DOWN(addr, PAGE_SIZE);
+	long ret;
+
+	file->refs++;
+	spin_unlock(&as->lock);
+	ret = FORWARD(AZ_CALL_LINUX_FAULT, page, access & FAULT_WRITE);
+	spin_lock(&as->lock);
+	r = region_find(as->regions, addr);
+	if (!r || r->file != file || is_zapped(as, page, page + PAGE_SIZE)) {
+		ret = AGAIN;
+	} else if (ret < 0 || ((access & FAULT_WRITE) && !(ret & 1))) {
+		ret = ret == -ENOMEM ? -ENOMEM : -EIO;
+	} else {
+		foreign_install(as, r, page, ret);
+		ret = 0;
+	}
+	file_put(as, file);
+	spin_unlock(&as->lock);
+	aspace_close_files(as);
+	return ret;
+}
+
+/* ---- Entry points ---- */
+
+/* One look at the page. 0, -errno or AGAIN. */
+static long fault_once(struct aspace *as, uaddr_t addr, u32 access, int *si_code)
+{
+	struct region *r;
+	u64 span, *entry;
+	long ret = 0;
+	u64 e;
+
+	spin_lock(&as->lock);
+	r = region_find(as->regions, addr);
+	ret = access_check(r, access, si_code);
+	if (ret)
+		goto unlock;
+	if (is_zapped(as, addr, addr + 1)) {
+		aspace_wait(as);
+		ret = AGAIN;
+		goto unlock;
+	}
+	entry = pt_find(as->pgd, addr, &span);
+	e = entry ? pte_load(entry) : 0;
+	/* somebody was faster, or the TLB has not noticed that more is allowed now */
+	if (e && (!(e & AZ_PTE_FOREIGN) || pte_writable(e) || !(access & FAULT_WRITE)))
+		goto unlock;
+	if ((access & FAULT_NOWAIT) && r->file) {
+		ret = -EAGAIN;
+		goto unlock;
+	}
+	return r->flags & REGION_LINUX ? fault_linux(as, r, addr, access) : fault_own(as, r, addr);
+unlock:
+	spin_unlock(&as->lock);
+	return ret;
+}
+
+long aspace_fault(struct aspace *as, uaddr_t addr, u32 access, int *si_code)
+{
+	long ret;
+
+	do {
+		ret = fault_once(as, addr, access, si_code);
+	} while (ret == AGAIN);
+	return ret;
+}
+
+/* Without the lock, because tables are never freed while threads run. Bytes from @addr that need no fault. */
+static u64 present_at(struct aspace *as, uaddr_t addr, bool write)
+{
+	u64 span, *entry = pt_find(as->pgd, addr, &span);
+	u64 e = entry ? pte_load(entry) : 0;
+
+	if (!pte_present(e) || (write && !pte_writable(e)))
+		return 0;
+	return span - (addr & (span - 1));
+}
+
+long aspace_populate(struct aspace *as, uaddr_t addr, u64 len, bool write)
+{
+	uaddr_t end = addr + len;
+	int si_code;
+
+	if (addr > AZ_USER_END || len > AZ_USER_END - addr)
+		return -EFAULT;
+	while (addr < end) {
+		u64 present = present_at(as, addr, write);
+
+		if (present)
+			addr += present;
+		else if (aspace_fault(as, addr, write ? FAULT_WRITE : 0, &si_code))
+			return -EFAULT;
+	}
+	return 0;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Physical memory: a buddy allocator per NUMA node, blocks of 4 KB << order up to 2 MB.
+ *
+ * Nothing is initialised in proportion to memory. Each range begins with its metadata, four bytes per frame, which nobody
+ * writes at boot; the 2 MB blocks after it are handed out in order of address, and a block's metadata is cleared when the
+ * block is first taken:
+ *
+ *   | metadata | small rest | taken at least once: metadata valid | fresh: neither memory nor metadata was ever touched |
+ *   base                                                           fresh                                            end
+ *
+ * A frame's metadata counts only if the frame is the first of a block. The buddy of a block always is, because blocks nest.
+ * Free blocks are linked through their own first bytes.
+ *
+ * Frames that Linux pins (for I/O in flight) are counted in pins. Pin and unpin come from different kernels and may arrive
+ * in either order, so the count may be negative for a moment. A frame freed while pinned is quarantined until unpinned.
+ */
+#include "azalea.h"
+#include "log.h"
+#include "mm.h"
+#include "string.h"
+
+#define ORDERS		(LARGE_ORDER + 1)
+
+enum frame_state { FRAME_INSIDE, FRAME_FREE, FRAME_USED, FRAME_QUARANTINED };
+
+/* Key: n lock of the range's node, I set once. */
+struct frame_meta {
+	u8 state;		/* n: enum frame_state */
+	u8 order;		/* n: of the block it begins */
+	int16_t pins;		/* n */
+};
+
+struct frame_range {
+	paddr_t base;		/* I: of metadata[0], 2 MB aligned, at or below the first frame */
+	paddr_t end;		/* I */
+	paddr_t fresh;		/* n */
+	struct frame_meta *metadata;	/* I */
+	u32 node;		/* I */
+};
+
+struct frame_node {
+	struct spinlock lock;
+	struct list free[ORDERS];	/* n */
+	bool present;			/* I: has a range */
+};
+
+static struct frame_range ranges[AZ_RANGES_MAX];
+static u32 range_count;			/* I after boot */
+static struct frame_node nodes[AZ_NODES_MAX];
+static struct az_node_stats own_stats[AZ_NODES_MAX];
+static struct az_node_stats *stats = own_stats;
+static u32 node_count = AZ_NODES_MAX;
+
+void frame_stats_bind(struct az_node_stats *shared, u32 count)
+{
+	check(count <= AZ_NODES_MAX);
+	memcpy(shared, stats, count * sizeof(*shared));
+	stats = shared;
+	node_count = count;
+}
+
+static struct frame_range *range_of(paddr_t p)
+{
+	for (u32 i = 0; i < range_count; i++) {
+		if (p >= ranges[i].base && p < ranges[i].end)
+			return &ranges[i];
+	}
+	return NULL;
+}
+
+static struct frame_meta *metadata_of(struct frame_range *r, paddr_t p)
+{
+	return &r->metadata[(p - r->base) >> PAGE_SHIFT];
+}
+
+static u64 frames_in(u32 order)
+{
+	return 1ULL << order;
+}
+
+static void block_put(struct frame_range *r, paddr_t p, u32 order) REQUIRES(node lock)
+{
+	struct frame_meta *f = metadata_of(r, p);
+
+	f->state = FRAME_FREE;
+	f->order = order;
+	f->pins = 0;
+	list_add(phys_to_virt(p), &nodes[r->node].free[order]);
+}
+
+static void block_remove(struct frame_range *r, paddr_t p) REQUIRES(node lock)
+{
+	list_del(phys_to_virt(p));
+	metadata_of(r, p)->state = FRAME_INSIDE;
+}
+
+/* Makes the next fresh 2 MB block an ordinary one; 0 if the range has none left. */
+static paddr_t range_take_fresh(struct frame_range *r) REQUIRES(node lock)
+{
+	paddr_t p = r->fresh;
+
+	if (p >= r->end)
+		return 0;
+	r->fresh += LARGE_SIZE;
+	memset(metadata_of(r, p), 0, frames_in(LARGE_ORDER) * sizeof(struct frame_meta));
+	return p;
+}
+
+static void node_init(struct frame_node *n)
+{
+	for (u32 order = 0; order < ORDERS; order++)
+		list_init(&n->free[order]);
+	n->present = true;
+}
+
+void frame_add_range(paddr_t start, u64 size, u32 node)
+{
+	paddr_t end = ALIGN_DOWN(start + size, LARGE_SIZE);
+	struct frame_range *r = &ranges[range_count];
+	paddr_t first;
+	u64 total;
+
+	start = ALIGN_UP(start, PAGE_SIZE);
+	check(range_count < AZ_RANGES_MAX && node < node_count);
+	r->base = ALIGN_DOWN(start, LARGE_SIZE);
+	/* what is left of the last block that holds metadata is not worth the work at every boot */
+	first = ALIGN_UP(start + ((end - r->base) >> PAGE_SHIFT) * sizeof(struct frame_meta), LARGE_SIZE);
+	if (start >= end || first >= end)
+		return;
+	if (!nodes[node].present)
+		node_init(&nodes[node]);
+	r->end = end;
+	r->fresh = first;
+	r->metadata = phys_to_virt(start);
+	r->node = node;
+	range_count++;
+
+	total = (end - first) >> PAGE_SHIFT;
+	stats[node].total += total;
+	stats[node].free += total;
+	commit_add(total << PAGE_SHIFT);
+}
+
+/* The smallest free block that holds one of @order, else a fresh one; *@have is its order. */
+static paddr_t node_take(u32 node, u32 order, u32 *have) REQUIRES(node lock)
+{
+	struct frame_node *n = &nodes[node];
+	paddr_t p = 0;
+
+	for (u32 o = order; o < ORDERS; o++) {
+		if (!list_empty(&n->free[o])) {
+			*have = o;
+			p = virt_to_phys(n->free[o].next);
+			block_remove(range_of(p), p);
+			return p;
+		}
+	}
+	*have = LARGE_ORDER;
+	for (u32 i = 0; i < range_count && !p; i++) {
+		if (ranges[i].node == node)
+			p = range_take_fresh(&ranges[i]);
+	}
+	return p;
+}
+
+static paddr_t node_alloc(u32 node, u32 order)
+{
+	struct frame_node *n = &nodes[node];
+	struct frame_range *r;
+	u32 have;
+	paddr_t p;
+
+	if (!n->present)
+		return 0;
+	spin_lock(&n->lock);
+	p = node_take(node, order, &have);
+	if (p) {
+		r = range_of(p);
+		while (have > order) {
+			have--;
+			block_put(r, p + (PAGE_SIZE << have), have);
+		}
+		*metadata_of(r, p) = (struct frame_meta){ .state = FRAME_USED, .order = order };
+		stats[node].free -= frames_in(order);
+	}
+	spin_unlock(&n->lock);
+	return p;
+}
+
+paddr_t frame_alloc(u32 order, u32 node)
+{
+	paddr_t p = 0;
+
+	check(order < ORDERS);
+	for (u32 i = 0; i < node_count && !p; i++)
+		p = node_alloc((node + i) % node_count, order);
+	return p;
+}
+
+static void block_free(struct frame_range *r, paddr_t p, u32 order) REQUIRES(node lock)
+{
+	stats[r->node].free += frames_in(order);
+	metadata_of(r, p)->state = FRAME_INSIDE;
+	while (order < LARGE_ORDER) {
+		paddr_t buddy = p ^ (PAGE_SIZE << order);
+		struct frame_meta *f = metadata_of(r, buddy);
+
+		if (f->state != FRAME_FREE || f->order != order)
+			break;
+		block_remove(r, buddy);
+		p = min(p, buddy);
+		order++;
+	}
+	block_put(r, p, order);
+}
+
+/* The range of the used block of @order at @p, its node locked. */
+static struct frame_range *block_lock(paddr_t p, u32 order, struct frame_meta **f)
+{
+	struct frame_range *r = range_of(p);
+
+	check(r && order < ORDERS && !(p & ((PAGE_SIZE << order) - 1)));
+	*f = metadata_of(r, p);
+	spin_lock(&nodes[r->node].lock);
+	check(p < r->fresh && (*f)->state == FRAME_USED && (*f)->order == order);
+	return r;
+}
+
+void frame_free(paddr_t p, u32 order)
+{
+	struct frame_meta *f;
+	struct frame_range *r = block_lock(p, order, &f);
+
+	if (f->pins > 0) {
+		f->state = FRAME_QUARANTINED;
+		stats[r->node].quarantined += frames_in(order);
+	} else {
+		block_free(r, p, order);
+	}
+	spin_unlock(&nodes[r->node].lock);
+}
+
+void frame_split(paddr_t p, u32 order)
+{
+	struct frame_meta *f;
+	struct frame_range *r = block_lock(p, order, &f);
+	struct frame_meta part = *f;
+
+	part.order = 0;
+	for (u64 i = 0; i < frames_in(order); i++)
+		f[i] = part;
+	spin_unlock(&nodes[r->node].lock);
+}
+
+void frame_pin(paddr_t p, u32 order)
+{
+	struct frame_meta *f;
+	struct frame_range *r = block_lock(p, order, &f);
+
+	f->pins++;
+	spin_unlock(&nodes[r->node].lock);
+}
+
+/* Takes one pin from the block that begins at @p; returns the block's order. */
+static u32 block_unpin(struct frame_range *r, paddr_t p) REQUIRES(node lock)
+{
+	struct frame_meta *f = metadata_of(r, p);
+	u32 order = f->order;
+
+	if (f->state != FRAME_USED && f->state != FRAME_QUARANTINED) {
+		log_line("memory: Linux gives back frame %lx, which it does not have", p);
+		return 0;
+	}
+	f->pins--;
+	if (f->state == FRAME_QUARANTINED && f->pins <= 0) {
+		stats[r->node].quarantined -= frames_in(order);
+		block_free(r, p, order);
+	}
+	return order;
+}
+
+void frame_unpin(paddr_t p, u32 order)
+{
+	struct frame_range *r = range_of(p);
+	paddr_t end;
+
+	if (!r || order >= ORDERS || (p & ((PAGE_SIZE << order) - 1))) {
+		log_line("memory: Linux gives back frame %lx order %u, which is not ours", p, order);
+		return;
+	}
+	end = p + (PAGE_SIZE << order);
+	spin_lock(&nodes[r->node].lock);
+	while (p < end && p < r->fresh)
+		p += PAGE_SIZE << block_unpin(r, p);
+	spin_unlock(&nodes[r->node].lock);
+}
+
+u32 frame_order(paddr_t p)
+{
+	struct frame_range *r = range_of(p);
+
+	check(r && p < r->fresh && metadata_of(r, p)->state == FRAME_USED);
+	return metadata_of(r, p)->order;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * mmap: what Linux would refuse is refused with the same error, then room is found, accounted for and taken. Three kinds:
+ *
+ *   anonymous       the LWK's frames, zeroed; MAP_SHARED is the same, because nobody could share it
+ *   private file    the LWK's frames; the driver holds the file and reads it into them
+ *   Linux-backed    shared mappings of files and devices: the proxy maps them at the same address, the LWK borrows the frames
+ */
+#include "aspace.h"
+#include "offload.h"
+
+#define MAP_SHARED		0x01u
+#define MAP_PRIVATE		0x02u
+#define MAP_SHARED_VALIDATE	0x03u
+#define MAP_TYPE		0x0fu
+#define MAP_FIXED		0x10u
+#define MAP_ANONYMOUS		0x20u
+#define MAP_32BIT		0x40u
+#define MAP_GROWSDOWN		0x0100u
+#define MAP_LOCKED		0x2000u
+#define MAP_NORESERVE		0x4000u
+#define MAP_POPULATE		0x8000u
+#define MAP_NONBLOCK		0x10000u
+#define MAP_STACK		0x20000u
+#define MAP_HUGETLB		0x40000u
+#define MAP_FIXED_NOREPLACE	0x100000u
+#define MAP_HUGE_SHIFT		26
+#define MAP_HUGE_MASK		0x3fu
+
+#define LOW_START		0x40000000ULL	/* where Linux puts MAP_32BIT */
+#define LOW_END			0x80000000ULL
+#define FILE_END		(1ULL << 63)	/* offsets are signed */
+
+struct request {
+	const struct map_args *args;
+	u64 len;
+	u32 prot;
+	u32 region_flags;
+	struct file_ref *file;
+};
+
+static bool wants_fixed(const struct map_args *a)
+{
+	return a->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+}
+
+static bool is_anonymous(const struct map_args *a)
+{
+	return a->flags & MAP_ANONYMOUS;
+}
+
+static long check_type(const struct map_args *a)
+{
+	u32 type = a->flags & MAP_TYPE;
+
+	if (type != MAP_SHARED && type != MAP_PRIVATE && (type != MAP_SHARED_VALIDATE || is_anonymous(a)))
+		return -EINVAL;
+	if (a->flags & MAP_GROWSDOWN)
+		return -EINVAL;		/* stacks have their full size from the start */
+	if (a->flags & MAP_HUGETLB) {
+		u32 shift = (a->flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
+
+		if (!is_anonymous(a) || (shift && shift != LARGE_SHIFT))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static long check_args(const struct map_args *a, u64 *len)
+{
+	u64 unit = a->flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE;
+	bool fixed = wants_fixed(a);
+
+	if (a->offset & (PAGE_SIZE - 1))
+		return -EINVAL;
+	if (!a->len)
+		return -EINVAL;
+	*len = ALIGN_UP(a->len, unit);
+	if (!*len)
+		return -ENOMEM;
+	if (!is_anonymous(a) && (a->offset >= FILE_END || *len > FILE_END - a->offset))
+		return -EOVERFLOW;
+	if (*len > AZ_USER_END - AZ_USER_START)
+		return -ENOMEM;
+	if (fixed && a->addr > AZ_USER_END - *len)
+		return -ENOMEM;
+	if (fixed && (a->addr & (unit - 1)))
+		return -EINVAL;
+	if (fixed && a->addr < AZ_USER_START)
+		return -EPERM;
+	return check_type(a);
+}
+
+static void request_flags(struct request *rq)
+{
+	const struct map_args *a = rq->args;
+	u32 type = a->flags & MAP_TYPE;
+
+	rq->prot = a->prot & PROT_ALL;
+	rq->region_flags = 0;
+	if (type != MAP_PRIVATE)
+		rq->region_flags |= REGION_SHARED;
+	if (type != MAP_PRIVATE && !is_anonymous(a))
+		rq->region_flags |= REGION_LINUX;
+	if ((a->flags & MAP_STACK) && is_anonymous(a))
+		rq->region_flags |= REGION_SMALL;
+	if (a->flags & (MAP_STACK | MAP_NORESERVE))
+		rq->region_flags |= REGION_LAZY;
+	else if ((rq->prot & PROT_WRITE) && !(rq->region_flags & REGION_LINUX))
+		rq->region_flags |= REGION_CHARGED;
+}
+
+/* Takes hold of the file, or of what stands for it. */
+static long request_open(struct request *rq)
+{
+	const struct map_args *a = rq->args;
+	long handle = -1;
+
+	rq->file = kmalloc(sizeof(*rq->file));
+	if (!rq->file)
+		return -ENOMEM;
+	if (!(rq->region_flags & REGION_LINUX)) {
+		handle = FORWARD(AZ_CALL_FILE_OPEN, a->fd, a->prot, a->flags);
+		if (handle < 0) {
+			kfree(rq->file);
+			return handle;
+		}
+	}
+	rq->file->refs = 1;
+	rq->file->handle = handle;
+	return 0;
+}
+
+static bool range_is_free(struct aspace *as, uaddr_t start, u64 len)
+{
+	struct region *r = region_next(as->regions, start);
+
+	return !r || r->start >= start + len;
+}
+
+/* Anonymous memory of 2 MB and more begins on a large page. */
+static u64 alignment(const struct request *rq)
+{
+	bool large = is_anonymous(rq->args) && rq->len >= LARGE_SIZE && !(rq->region_flags & REGION_SMALL);
+
+	return large ? LARGE_SIZE : PAGE_SIZE;
+}
+
+/* The address the mapping gets, or -errno. */
+static long place(struct aspace *as, const struct request *rq)
+{
+	const struct map_args *a = rq->args;
+	u64 unit = a->flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE;
+	uaddr_t hint = ALIGN_UP(a->addr, unit);
+	uaddr_t start;
+
+	if (wants_fixed(a)) {
+		if ((a->flags & MAP_FIXED_NOREPLACE) && !range_is_free(as, a->addr, rq->len))
+			return -EEXIST;
+		return a->addr;
+	}
+	if (a->addr && hint >= AZ_USER_START && hint <= AZ_USER_END - rq->len && range_is_free(as, hint, rq->len))
+		return hint;
+	if (a->flags & MAP_32BIT)
+		start = region_gap(as->regions, LOW_START, LOW_END, rq->len, unit);
+	else
+		start = region_gap(as->regions, AZ_USER_START, as->mmap_top, rq->len, alignment(rq));
+	if (!start && !(a->flags & MAP_32BIT))
+		start = region_gap(as->regions, AZ_USER_START, as->mmap_top, rq->len, unit);
+	return start ? (long)start : -ENOMEM;
+}
+
+static u64 range_mapped(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	struct region *r;
+	u64 bytes = 0;
+
+	for (r = region_next(as->regions, start); r && r->start < end; r = region_next(as->regions, r->end))
+		bytes += min(end, r->end) - max(start, r->start);
+	return bytes;
+}
+
+/* Has the proxy map the object; drops the lock meanwhile. */
+static long map_in_linux(struct aspace *as, const struct request *rq, uaddr_t start)
+{
+	const struct map_args *a = rq->args;
+	u32 flags = (a->flags & ~(MAP_FIXED_NOREPLACE | MAP_POPULATE | MAP_LOCKED)) | MAP_FIXED;
+	long ret;
+
+	spin_unlock(&as->lock);
+	ret = FORWARD(AZ_CALL_LINUX_MAP, start, rq->len, a->prot, flags, a->fd, a->offset);
+	spin_lock(&as->lock);
+	return ret < 0 ? ret : 0;
+}
+
+/* Fills @r with the request, at the address it gets. On error nothing is charged and nothing new is mapped. */
+static long map_region(struct aspace *as, const struct request *rq, struct region *r)
+{
+	u64 charge = rq->region_flags & REGION_CHARGED ? rq->len : 0;
+	long start = place(as, rq);
+	long ret;
+
+	if (start < 0)
+		return start;
+	r->start = start;
+	r->end = start + rq->len;
+	r->prot = rq->prot;
+	r->flags = rq->region_flags;
+	r->file = rq->file;
+	r->offset = rq->file ? rq->args->offset : 0;
+	ret = aspace_room(as, rq->len, region_is_data(r) ? rq->len : 0, range_mapped(as, r->start, r->end));
+	if (!ret && wants_fixed(rq->args))
+		ret = range_unmap(as, r->start, r->end);
+	if (!ret && !aspace_promise(as, charge))
+		ret = -ENOMEM;
+	if (!ret && (r->flags & REGION_LINUX)) {
+		ret = map_in_linux(as, rq, start);
+		if (ret)
+			aspace_uncharge(as, charge);
+	}
+	return ret;
+}
+
+static long map_request(struct aspace *as, const struct request *rq)
+{
+	struct region *r = kmalloc(sizeof(*r));
+	long ret = -ENOMEM;
+	uaddr_t start, end;
+
+	aspace_begin(as);
+	if (r)
+		ret = map_region(as, rq, r);
+	if (!ret) {
+		start = r->start;
+		end = r->end;
+		aspace_add(as, r);
+		aspace_merge(as, end);
+		aspace_merge(as, start);
+		ret = start;
+	} else {
+		kfree(r);
+		if (rq->file)
+			file_put(as, rq->file);
+	}
+	aspace_end(as);
+	return ret;
+}
+
+long aspace_map(struct aspace *as, const struct map_args *a)
+{
+	struct request rq = { .args = a };
+	long ret = check_args(a, &rq.len);
+
+	if (ret)
+		return ret;
+	request_flags(&rq);
+	if (!is_anonymous(a)) {
+		ret = request_open(&rq);
+		if (ret)
+			return ret;
+	}
+	ret = map_request(as, &rq);
+	/* as Linux: the mapping stands even if not all of it can be made present now */
+	if (ret > 0 && rq.prot && (a->flags & (MAP_POPULATE | MAP_LOCKED)) && !(a->flags & MAP_NONBLOCK))
+		aspace_populate(as, ret, rq.len, rq.prot & PROT_WRITE);
+	return ret;
+}

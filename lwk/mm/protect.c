@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * mprotect. Taking rights away follows the order of unmap.c (hide, flush, zap), then the entries come back with less.
+ * PROT_NONE hides entries and keeps their frames. A private region that becomes writable is committed as a whole.
+ */
+#include "aspace.h"
+#include "offload.h"
+
+#define LINUX_MPROTECT	10
+#define PROT_SEM	8u
+
+/* Steps through the parts of regions in [start, end). */
+#define for_each_region(as, r, start, end) \
+	for (r = region_next((as)->regions, start); r && r->start < (end); r = region_next((as)->regions, r->end))
+
+static bool must_charge(const struct region *r, u32 prot)
+{
+	return (prot & PROT_WRITE) && !(r->flags & (REGION_CHARGED | REGION_LAZY | REGION_LINUX));
+}
+
+static long protect_room(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
+{
+	u64 charge = 0, data = 0;
+	struct region *r;
+
+	for_each_region(as, r, start, end) {
+		if ((r->flags & REGION_KERNEL) && (prot & PROT_WRITE))
+			return -EACCES;
+		if (must_charge(r, prot))
+			charge += r->end - r->start - range_touched(as, r->start, r->end);
+		if ((prot & PROT_WRITE) && !region_is_data(r) && !(r->flags & (REGION_SHARED | REGION_SMALL)))
+			data += r->end - r->start;
+	}
+	if (data && as->data + data > as->limit_data)
+		return -ENOMEM;
+	return aspace_promise(as, charge) ? 0 : -ENOMEM;
+}
+
+/* Linux's own mappings keep in step. Linux may refuse: EACCES for a file that is open for reading only. */
+static long protect_linux(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
+{
+	struct region *r;
+	long ret;
+
+	for_each_region(as, r, start, end) {
+		uaddr_t from = max(start, r->start), to = min(end, r->end);
+
+		if (!(r->flags & REGION_LINUX))
+			continue;
+		spin_unlock(&as->lock);
+		ret = FORWARD(LINUX_MPROTECT, from, to - from, prot);
+		spin_lock(&as->lock);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* Returns true if a region had a right that it loses now. */
+static bool protect_regions(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
+{
+	bool reduced = false;
+	struct region *r;
+
+	for_each_region(as, r, start, end) {
+		bool was_data = region_is_data(r);
+
+		if (must_charge(r, prot))
+			r->flags |= REGION_CHARGED;
+		reduced |= !!(r->prot & ~prot);
+		r->prot = prot;
+		if (region_is_data(r) && !was_data)
+			as->data += r->end - r->start;
+		else if (was_data && !region_is_data(r))
+			as->data -= r->end - r->start;
+	}
+	return reduced;
+}
+
+static void protect_entries(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool zapped)
+{
+	u64 span, *entry;
+
+	while ((entry = pt_next(as->pgd, &start, end, &span))) {
+		u64 e = pte_load(entry);
+
+		if (zapped)
+			entry_settle(entry, span);
+		/* whether a frame of Linux may be written only Linux knows: a write fault will ask */
+		if ((e & AZ_PTE_FOREIGN) && !pte_writable(e))
+			pte_protect(entry, prot & ~PROT_WRITE);
+		else
+			pte_protect(entry, prot);
+		start += span;
+	}
+}
+
+static void merge_all(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	while (start <= end) {
+		struct region *r;
+
+		aspace_merge(as, start);
+		r = region_next(as->regions, start);
+		if (!r)
+			break;
+		start = r->end;
+	}
+}
+
+static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
+{
+	bool mirrored = false;
+	long ret;
+
+	if (aspace_split(as, start) || aspace_split(as, end) || range_split(as, start) || range_split(as, end))
+		return -ENOMEM;
+	ret = range_whole(as, start, end);
+	if (!ret)
+		ret = protect_linux(as, start, end, prot);
+	if (!ret)
+		ret = protect_room(as, start, end, prot);
+	if (ret)
+		return ret;
+	if (protect_regions(as, start, end, prot))
+		mirrored = range_hide(as, start, end);
+	if (mirrored)
+		ret = range_zap(as, start, end);
+	if (!ret)
+		protect_entries(as, start, end, prot, mirrored);
+	return ret;
+}
+
+long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot)
+{
+	long ret;
+
+	if (addr & (PAGE_SIZE - 1))
+		return -EINVAL;
+	if (!len)
+		return 0;
+	len = ALIGN_UP(len, PAGE_SIZE);
+	if (!len || addr + len <= addr)
+		return -ENOMEM;
+	if (prot & ~(PROT_ALL | PROT_SEM))
+		return -EINVAL;
+	if (!range_valid(addr, len))
+		return -ENOMEM;
+	aspace_begin(as);
+	ret = range_protect(as, addr, addr + len, prot & PROT_ALL);
+	merge_all(as, addr, addr + len);
+	aspace_end(as);
+	return ret;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Regions: what a program has mapped where. A tree ordered by address, without overlaps, that also finds free room.
+ * The tree does not know page tables, frames or accounts; aspace.c keeps those in step. All calls REQUIRE as->lock.
+ */
+#ifndef LWK_REGION_H
+#define LWK_REGION_H
+
+#include "types.h"
+
+#define REGION_SHARED	1u	/* MAP_SHARED */
+#define REGION_CHARGED	2u	/* all of it is committed; otherwise each frame is when it is touched */
+#define REGION_LAZY	4u	/* never charged as a whole: MAP_NORESERVE, stacks */
+#define REGION_SMALL	8u	/* 4 KB pages only: stacks */
+#define REGION_LINUX	16u	/* Linux-backed: AZ_CALL_LINUX_MAP */
+#define REGION_KERNEL	32u	/* the kernel's own pages: borrow.c */
+
+/* A file behind regions. Its address identifies one mmap call for as long as somebody holds a reference. */
+struct file_ref {
+	u32 refs;		/* as->lock */
+	s64 handle;		/* AZ_CALL_FILE_OPEN's, -1 for Linux-backed regions */
+	struct file_ref *next;	/* as->lock: in as->closing */
+};
+
+struct region {
+	uaddr_t start, end;
+	u32 prot;		/* Linux's PROT_* */
+	u32 flags;		/* REGION_* */
+	struct file_ref *file;	/* NULL: anonymous */
+	u64 offset;		/* in the file, of start */
+
+	struct region *left, *right;
+	u32 priority;		/* heap order keeps the tree balanced */
+	uaddr_t first, last;	/* smallest start and largest end below here */
+	u64 gap;		/* largest hole between regions below here */
+};
+
+/* The lowest region that ends above @addr, NULL if none: it contains @addr or is the next one. */
+struct region *region_next(struct region *tree, uaddr_t addr);
+/* The region that contains @addr, or NULL. */
+struct region *region_find(struct region *tree, uaddr_t addr);
+void region_insert(struct region **tree, struct region *r);
+void region_remove(struct region **tree, struct region *r);
+/* Cuts the region that contains @at strictly inside in two. Returns the new upper part, NULL when memory is short. */
+struct region *region_split(struct region **tree, struct region *r, uaddr_t at);
+/* Joins the regions that meet at @at if nothing tells them apart. Returns the one to free, no longer in the tree, or NULL. */
+struct region *region_merge(struct region **tree, uaddr_t at);
+/* Highest start of @len free bytes in [@low, @high), a multiple of @align; 0 if none. */
+uaddr_t region_gap(struct region *tree, uaddr_t low, uaddr_t high, u64 len, u64 align);
+/* Fails a check if the tree is not ordered, balanced by priority and summed up right; number of regions. */
+u32 region_check(struct region *tree);
+
+#endif

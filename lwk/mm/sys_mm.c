@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The system calls on the calling program's mappings. */
+#include "aspace.h"
+#include "syscall_proto.h"
+
+long sys_mmap(uaddr_t addr, u64 length, int prot, int flags, int fd, u64 offset)
+{
+	struct map_args a = { .addr = addr, .len = length, .prot = prot, .flags = flags, .fd = fd, .offset = offset };
+
+	return aspace_map(aspace_current(), &a);
+}
+
+long sys_mprotect(uaddr_t addr, u64 length, u64 prot)
+{
+	/* bits above 32 are as wrong as unknown ones below */
+	return aspace_protect(aspace_current(), addr, length, prot > UINT32_MAX ? UINT32_MAX : prot);
+}
+
+long sys_munmap(uaddr_t addr, u64 length)
+{
+	return aspace_unmap(aspace_current(), addr, length);
+}
+
+long sys_brk(uaddr_t brk)
+{
+	return aspace_brk(aspace_current(), brk);
+}
+
+long sys_madvise(uaddr_t addr, u64 length, int advice)
+{
+	return aspace_advise(aspace_current(), addr, length, advice);
+}

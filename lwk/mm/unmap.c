@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Taking memory away: munmap, replacement by MAP_FIXED, madvise(MADV_DONTNEED), mprotect's reductions.
+ *
+ * The order protects three parties that may use a frame: LWK CPUs by their TLBs, the program's proxy by its mirror, and devices
+ * that do I/O for Linux into pinned pages:
+ *
+ *   1 hide the entries     no new translation; the driver mirrors present entries only
+ *   2 flush the TLBs       no CPU of ours reaches the frames
+ *   3 zap the mirror       only if an entry was mirrored; no process of Linux reaches them; the driver marks what is pinned
+ *   4 free the frames      pinned ones are quarantined by frame.c until the driver says so
+ */
+#include "aspace.h"
+#include "offload.h"
+
+#define MADV_NORMAL	0
+#define MADV_RANDOM	1
+#define MADV_SEQUENTIAL	2
+#define MADV_WILLNEED	3
+#define MADV_DONTNEED	4
+#define MADV_FREE	8
+#define MADV_HUGEPAGE	14
+#define MADV_NOHUGEPAGE	15
+#define MADV_COLD	20
+#define MADV_PAGEOUT	21
+
+static u32 span_order(u64 span)
+{
+	return span == LARGE_SIZE ? LARGE_ORDER : 0;
+}
+
+long range_split(struct aspace *as, uaddr_t at)
+{
+	u64 span, *entry = pt_find(as->pgd, at, &span);
+	u64 e = entry ? pte_load(entry) : 0;
+
+	if (!e || !(at & (span - 1)))
+		return 0;
+	if (!pt_split(entry))
+		return -ENOMEM;
+	frame_split(pte_frame(e), LARGE_ORDER);
+	at = ALIGN_DOWN(at, span);
+	arch_tlb_flush(as, at, at + span);
+	return 0;
+}
+
+bool range_hide(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	bool mirrored = false, present = false;
+	uaddr_t addr = start;
+	u64 span, *entry;
+
+	while ((entry = pt_next(as->pgd, &addr, end, &span))) {
+		u64 old = pte_hide(entry);
+
+		present |= pte_present(old);
+		mirrored |= !!(old & AZ_PTE_MIRRORED);
+		addr += span;
+	}
+	if (present)
+		arch_tlb_flush(as, start, end);
+	return mirrored;
+}
+
+long range_zap(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	long ret;
+
+	as->zap_start = start;
+	as->zap_end = end;
+	spin_unlock(&as->lock);
+	ret = FORWARD(AZ_CALL_ZAP, start, end - start);
+	spin_lock(&as->lock);
+	as->zap_start = as->zap_end = 0;
+	aspace_wake(as);
+	return ret < 0 ? ret : 0;
+}
+
+void entry_settle(u64 *entry, u64 span)
+{
+	u64 old = __atomic_fetch_and(entry, ~(AZ_PTE_MIRRORED | AZ_PTE_PINNED), __ATOMIC_ACQ_REL);
+
+	if (old & AZ_PTE_PINNED)
+		frame_pin(pte_frame(old), span_order(span));
+}
+
+void entry_release(struct aspace *as, u64 *entry, u64 span, bool charged)
+{
+	u64 e;
+
+	entry_settle(entry, span);
+	e = pte_load(entry);
+	pte_set(entry, 0);
+	if (e & AZ_PTE_FOREIGN)
+		return;
+	frame_free(pte_frame(e), span_order(span));
+	*as->resident -= span;
+	if (!charged)
+		aspace_uncharge(as, span);
+}
+
+u64 range_touched(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	uaddr_t addr = start;
+	u64 bytes = 0, span, *entry;
+
+	while ((entry = pt_next(as->pgd, &addr, end, &span))) {
+		if (!(pte_load(entry) & AZ_PTE_FOREIGN))
+			bytes += span;
+		addr += span;
+	}
+	return bytes;
+}
+
+/* Frees the frames in the range, which lies in one region; its entries are hidden and zapped. */
+static void range_free(struct aspace *as, uaddr_t start, uaddr_t end, bool charged)
+{
+	u64 span, *entry;
+
+	while ((entry = pt_next(as->pgd, &start, end, &span))) {
+		check(!pte_present(pte_load(entry)));	/* or a TLB may still know it */
+		entry_release(as, entry, span, charged);
+		start += span;
+	}
+}
+
+/* Takes the regions of the range out of the tree, so that faults find nothing, and collects them in as->detached. */
+static void range_detach(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	struct region *r;
+
+	while ((r = region_next(as->regions, start)) && r->start < end) {
+		aspace_remove(as, r);
+		r->right = as->detached;
+		as->detached = r;
+	}
+}
+
+/* Gives up what is behind the regions in as->detached; with @keep_frames not the frames and their charges. */
+static void detached_free(struct aspace *as, bool keep_frames)
+{
+	struct region *r;
+
+	while ((r = as->detached)) {
+		as->detached = r->right;
+		if (r->flags & REGION_LINUX) {
+			spin_unlock(&as->lock);
+			FORWARD(AZ_CALL_LINUX_UNMAP, r->start, r->end - r->start);
+			spin_lock(&as->lock);
+		}
+		if (!keep_frames) {
+			range_free(as, r->start, r->end, r->flags & REGION_CHARGED);
+			if (r->flags & REGION_CHARGED)
+				aspace_uncharge(as, r->end - r->start);
+		}
+		if (r->file)
+			file_put(as, r->file);
+		kfree(r);
+	}
+}
+
+long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	long ret = 0;
+
+	if (aspace_split(as, start) || aspace_split(as, end) || range_split(as, start) || range_split(as, end))
+		return -ENOMEM;
+	range_detach(as, start, end);
+	if (range_hide(as, start, end))
+		ret = range_zap(as, start, end);
+	detached_free(as, ret != 0);
+	return ret;
+}
+
+long aspace_unmap(struct aspace *as, uaddr_t addr, u64 len)
+{
+	long ret;
+
+	len = ALIGN_UP(len, PAGE_SIZE);
+	if (!len || !range_valid(addr, len))
+		return -EINVAL;
+	aspace_begin(as);
+	ret = range_unmap(as, addr, addr + len);
+	aspace_end(as);
+	return ret;
+}
+
+/* Forgets the contents of a range in one region, which stays. */
+static long range_drop(struct aspace *as, struct region *r, uaddr_t start, uaddr_t end)
+{
+	long ret = 0;
+
+	if (range_split(as, start) || range_split(as, end))
+		return -ENOMEM;
+	if (range_hide(as, start, end))
+		ret = range_zap(as, start, end);
+	if (!ret)
+		range_free(as, start, end, r->flags & REGION_CHARGED);
+	return ret;
+}
+
+/* As Linux: holes are passed over, and reported at the end. Linux-backed regions have nothing that the LWK could free. */
+static long drop_all(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
+{
+	struct region *r;
+	long ret = 0, err = 0;
+
+	while (start < end && !err) {
+		r = region_next(as->regions, start);
+		if (!r || r->start > start)
+			ret = -ENOMEM;
+		if (!r || r->start >= end)
+			break;
+		start = max(start, r->start);
+		if ((r->flags & REGION_KERNEL) || (advice == MADV_FREE && (r->file || (r->flags & REGION_SHARED))))
+			err = -EINVAL;
+		else if (!(r->flags & REGION_LINUX))
+			err = range_drop(as, r, start, min(end, r->end));
+		start = r->end;
+	}
+	return err ? err : ret;
+}
+
+long range_whole(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	while (start < end) {
+		struct region *r = region_find(as->regions, start);
+
+		if (!r)
+			return -ENOMEM;
+		start = r->end;
+	}
+	return 0;
+}
+
+long aspace_advise(struct aspace *as, uaddr_t addr, u64 len, u32 advice)
+{
+	long ret;
+
+	switch (advice) {
+	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED: case MADV_DONTNEED: case MADV_FREE:
+	case MADV_HUGEPAGE: case MADV_NOHUGEPAGE: case MADV_COLD: case MADV_PAGEOUT:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if ((addr & (PAGE_SIZE - 1)) || (len && !ALIGN_UP(len, PAGE_SIZE)) || addr + ALIGN_UP(len, PAGE_SIZE) < addr)
+		return -EINVAL;
+	len = ALIGN_UP(len, PAGE_SIZE);
+	if (!len)
+		return 0;
+	if (!range_valid(addr, len))
+		return -ENOMEM;
+	aspace_begin(as);
+	if (advice == MADV_DONTNEED || advice == MADV_FREE)
+		ret = drop_all(as, addr, addr + len, advice);
+	else
+		ret = range_whole(as, addr, addr + len);
+	aspace_end(as);
+	return ret;
+}

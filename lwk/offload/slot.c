@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The LWK's side of a call slot: put a request, wait for Linux, serve the page faults that the twin meets on the way, take the result.
+ * States and the sleeping protocol are drawn in azalea.h.
+ */
+#include "cpu.h"
+#include "errno.h"
+#include "mm.h"
+#include "offload.h"
+#include "string.h"
+
+#define SPIN_HYPERVISOR	10	/* turns before sleeping: under a hypervisor a spinning CPU takes time from the one it waits for */
+#define SPIN_METAL	20000
+
+/* Hands the slot to the twin in @state, waking it if it sleeps. */
+static void slot_release(struct az_slot *slot, u32 index, u32 state)
+{
+	/* slot_release:A, pairs with the twin's load of state after it set twin_sleeping; full barrier between the two */
+	__atomic_store_n(&slot->state, state, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&slot->twin_sleeping, __ATOMIC_SEQ_CST))
+		event_to_linux(AZ_EVENT(AZ_EV_CALL, index));
+}
+
+static u32 slot_state(struct az_slot *slot)
+{
+	return __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
+}
+
+static bool slot_answered(struct az_slot *slot)
+{
+	u32 state = slot_state(slot);
+
+	return state == AZ_SLOT_DONE || state == AZ_SLOT_FAULT;
+}
+
+/* Waits until the twin has answered; false if the process ends first. */
+static bool slot_wait(struct thread *t)
+{
+	struct az_slot *slot = t->slot;
+
+	for (u32 i = handover->hypervisor ? SPIN_HYPERVISOR : SPIN_METAL; i && !slot_answered(slot); i--)
+		arch_relax();
+	while (!slot_answered(slot)) {
+		__atomic_store_n(&slot->lwk_waiting, 1, __ATOMIC_SEQ_CST);
+		if (!slot_answered(slot)) {
+			if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
+				return false;
+			thread_park(0);
+		}
+		__atomic_store_n(&slot->lwk_waiting, 0, __ATOMIC_SEQ_CST);
+	}
+	return true;
+}
+
+/* The twin touched a page of the program that is not there; only what needs no further forwarding can be done now. */
+static void serve_fault(struct thread *t)
+{
+	struct az_slot *slot = t->slot;
+	u32 access = FAULT_NOWAIT | (slot->fault_write ? FAULT_WRITE : 0);
+	int code;
+
+	slot->fault_ret = aspace_fault(t->proc->aspace, slot->fault_addr, access, &code) ? -EFAULT : 0;
+	slot_release(slot, t->slot_index, AZ_SLOT_CALL);
+}
+
+long forward(u32 nr, const u64 arg[6])
+{
+	struct thread *t = current_thread();
+	struct az_slot *slot = t->slot;
+	long ret;
+
+	if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
+		return -EINTR;
+	slot->nr = nr;
+	memcpy(slot->arg, arg, sizeof(slot->arg));
+	this_cpu()->shared->stats.calls_forwarded++;
+	slot_release(slot, t->slot_index, AZ_SLOT_CALL);
+	for (;;) {
+		if (!slot_wait(t))
+			return -EINTR;
+		if (slot_state(slot) == AZ_SLOT_DONE)
+			break;
+		serve_fault(t);
+	}
+	ret = slot->ret;
+	__atomic_store_n(&slot->state, AZ_SLOT_IDLE, __ATOMIC_RELAXED);
+	if (ret == -ERESTART_RESTARTBLOCK)
+		t->restart.run = NULL;
+	if (ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK)
+		thread_interrupt(t, WORK_RESTART);
+	return ret;
+}
+
+void slot_exit(struct az_slot *slot, u32 index, u32 status)
+{
+	slot->arg[0] = status;
+	slot_release(slot, index, AZ_SLOT_EXIT);
+}
+
+void slot_take_signal(u32 index)
+{
+	struct az_slot *slot = (struct az_slot *)phys_to_virt(handover->slots) + index;
+	u8 info[128];
+
+	if (index >= AZ_SLOTS)
+		return;
+	/* slot_take_signal:A, pairs with the driver's release of sig_full; empty: the twin that sent the event has ended meanwhile */
+	if (!__atomic_load_n(&slot->sig_full, __ATOMIC_ACQUIRE))
+		return;
+	memcpy(info, slot->siginfo, sizeof(info));
+	thread_signal(index, info);
+	/* slot_take_signal:B, pairs with the driver's acquire load: the thread has the signal before the twin stores a result */
+	__atomic_store_n(&slot->sig_full, 0, __ATOMIC_RELEASE);
+	event_to_linux(AZ_EVENT(AZ_EV_SIG_TAKEN, index));
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Processes as Linux asks for them: start, kill, free; and the spare twins from which threads are made. These run as events, with interrupts
+ * off and in no thread's context, so nothing here forwards a call except proc_take_spare().
+ *
+ * A process ends in one way only: Linux sees the proxy's last reference go and sends KILL; every thread leaves; the last one says
+ * STOPPED; Linux checks what it still uses and sends FREE; everything is given back and GONE ends it.
+ */
+#include "arch/x86/x86.h"
+#include "cpu.h"
+#include "errno.h"
+#include "log.h"
+#include "mm.h"
+#include "offload.h"
+#include "string.h"
+
+static struct proc *procs[AZ_PROCS];	/* a: by index */
+
+static struct az_proc *shared_proc(u32 index)
+{
+	return (struct az_proc *)phys_to_virt(handover->procs) + index;
+}
+
+static struct proc *proc_create(u32 index)
+{
+	struct az_proc *shared = shared_proc(index);
+	struct proc *proc = kmalloc(sizeof(*proc));
+
+	if (!proc)
+		return NULL;
+	proc->index = index;
+	proc->shared = shared;
+	proc->pid = shared->pid;
+	proc->spare_batch = 4;
+	list_init(&proc->threads);
+	proc->aspace = aspace_create(shared->memory, shared->rlimit_stack);
+	if (!proc->aspace) {
+		kfree(proc);
+		return NULL;
+	}
+	aspace_bind(proc->aspace, &shared->resident, &shared->committed);
+	aspace_set_limits(proc->aspace, shared->rlimit_as, shared->rlimit_data);
+	return proc;
+}
+
+/* No thread could be made to run the program, so its twin is told directly. */
+static void fail_start(u32 index)
+{
+	struct az_slot *slot = (struct az_slot *)phys_to_virt(handover->slots) + shared_proc(index)->slot;
+
+	slot->nr = AZ_CALL_EXEC_FAILED;
+	slot->arg[0] = ENOMEM;
+	slot->arg[1] = AZ_EXEC_NO_MEMORY;
+	__atomic_store_n(&slot->state, AZ_SLOT_CALL, __ATOMIC_SEQ_CST);
+	event_to_linux(AZ_EVENT(AZ_EV_CALL, shared_proc(index)->slot));
+}
+
+void proc_start(u32 index)
+{
+	struct proc *proc;
+	struct thread *t;
+
+	if (index >= AZ_PROCS || procs[index] || shared_proc(index)->slot >= AZ_SLOTS)
+		return;
+	proc = proc_create(index);
+	if (!proc) {
+		fail_start(index);
+		return;
+	}
+	procs[index] = proc;
+	t = thread_create(proc, shared_proc(index)->slot, exec_main, NULL);
+	if (!t) {
+		fail_start(index);
+		return;
+	}
+	t->sigmask = t->slot->sigmask;		/* inherited from the shell */
+	proc->shared->pgd = aspace_pgd(proc->aspace);
+	__atomic_store_n(&proc->shared->state, AZ_PROC_RUNNING, __ATOMIC_RELEASE);
+	thread_place(t);
+}
+
+void proc_kill(u32 index)
+{
+	struct proc *proc = index < AZ_PROCS ? procs[index] : NULL;
+	struct list *at;
+	bool none = true;
+
+	if (proc) {
+		spin_lock(&proc->lock);
+		proc->kill = true;
+		none = proc->thread_count == 0;
+		list_for_each(at, &proc->threads)
+			thread_interrupt(list_entry(at, struct thread, sibling), WORK_KILL);
+		spin_unlock(&proc->lock);
+	}
+	if (none)
+		event_to_linux(AZ_EVENT(AZ_EV_STOPPED, index));
+}
+
+void proc_free(u32 index)
+{
+	struct proc *proc = index < AZ_PROCS ? procs[index] : NULL;
+
+	if (proc) {
+		check(proc->thread_count == 0);
+		procs[index] = NULL;
+		shared_proc(index)->pgd = 0;
+		aspace_destroy(proc->aspace);
+		kfree(proc);
+	}
+	event_to_linux(AZ_EVENT(AZ_EV_GONE, index));
+}
+
+void proc_spare(u32 index)
+{
+	struct az_slot *slot = (struct az_slot *)phys_to_virt(handover->slots) + index;
+	struct proc *proc = index < AZ_SLOTS && slot->proc < AZ_PROCS ? procs[slot->proc] : NULL;
+	bool room;
+
+	if (!proc)
+		return;
+	spin_lock(&proc->lock);
+	room = proc->spare_count < ARRAY_SIZE(proc->spare);
+	if (room)
+		proc->spare[proc->spare_count++] = index;
+	spin_unlock(&proc->lock);
+	if (!room)		/* many threads asked at once: others may want the slot */
+		slot_exit(slot, index, 0);
+}
+
+static long pop_spare(struct proc *proc)
+{
+	long slot = -EAGAIN;
+
+	spin_lock(&proc->lock);
+	if (proc->spare_count)
+		slot = proc->spare[--proc->spare_count];
+	spin_unlock(&proc->lock);
+	return slot;
+}
+
+/*
+ * Linux announces each twin by an event to the process's first CPU before MORE_TWINS returns; the event may still be on its way
+ * there when we look, hence the yield. Batches double, so that n threads cost about log n waits.
+ */
+long proc_take_spare(struct proc *proc)
+{
+	long slot = pop_spare(proc), made;
+	u32 batch;
+
+	while (slot < 0) {
+		batch = proc->spare_batch;
+		proc->spare_batch = min(batch * 2, 64u);
+		made = FORWARD(AZ_CALL_MORE_TWINS, batch);
+		if (made <= 0)
+			return made == -EINTR ? made : -EAGAIN;
+		for (u32 i = 0; i < 1000 && (slot = pop_spare(proc)) < 0; i++) {
+			events_drain();
+			arch_relax();
+		}
+	}
+	return slot;
+}
+
+bool thread_interrupted(struct thread *t)
+{
+	u32 work = __atomic_load_n(&t->work, __ATOMIC_ACQUIRE);
+
+	return work & WORK_KILL || (work & WORK_SIGNAL && t->sigpending & ~t->sigmask);
+}

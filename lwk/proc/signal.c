@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Signals, the LWK's half. Linux decides who gets a signal and performs default actions on the proxy; what arrives here has (or had a
+ * moment ago) a handler in the program. The LWK queues it per thread, and on the way out of the kernel builds the handler's frame or restarts
+ * the interrupted call by Linux's rules (signal(7), "Interruption of system calls").
+ */
+#include "arch/x86/asm.h"
+#include "arch/x86/x86.h"
+#include "cpu.h"
+#include "errno.h"
+#include "log.h"
+#include "mm.h"
+#include "offload.h"
+#include "signal.h"
+#include "string.h"
+#include "syscall_proto.h"
+
+#define NR_RT_SIGPROCMASK	14
+#define NR_RESTART_SYSCALL	219
+#define IGNORED_BY_DEFAULT	(SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT))
+
+static u32 info_signal(const u8 info[128])
+{
+	return *(const u32 *)info;
+}
+
+/* The mask is also in the slot: the twin applies it when a signal arrives, and says in twin_masked that Linux may hold some back. */
+void signal_set_mask(struct thread *t, u64 mask)
+{
+	u64 opened = t->sigmask & ~mask;
+
+	t->sigmask = mask & ~SIG_UNBLOCKABLE;
+	__atomic_store_n(&t->slot->sigmask, t->sigmask, __ATOMIC_SEQ_CST);
+	if (opened & t->sigpending)
+		thread_interrupt(t, WORK_SIGNAL);
+	if (opened && __atomic_load_n(&t->slot->twin_masked, __ATOMIC_SEQ_CST))
+		FORWARD(NR_RT_SIGPROCMASK, t->sigmask);
+}
+
+void signal_post(struct thread *t, const u8 info[128])
+{
+	struct sigqueue *q = kmalloc(sizeof(*q));
+	u32 sig = info_signal(info);
+
+	if (!sig || sig > 64) {
+		kfree(q);
+		return;
+	}
+	spin_lock(&t->proc->lock);
+	t->sigpending |= SIGBIT(sig);
+	if (q) {
+		memcpy(q->info, info, sizeof(q->info));
+		list_add_tail(&q->link, &t->sigqueue);
+	}
+	spin_unlock(&t->proc->lock);
+	thread_interrupt(t, WORK_SIGNAL);	/* even if it is blocked: the thread may be unblocking it just now */
+}
+
+/* The queue entry of the lowest wanted pending signal goes to @info (a bare number if memory was short); 0 if there is none. */
+u32 signal_dequeue(struct thread *t, u64 wanted, u8 info[128])
+{
+	struct list *at, *next;
+	bool found = false, more = false;
+	u32 sig = 0;
+
+	spin_lock(&t->proc->lock);
+	if (t->sigpending & wanted)
+		sig = __builtin_ctzll(t->sigpending & wanted) + 1;
+	memset(info, 0, 128);
+	*(u32 *)info = sig;
+	list_for_each_safe(at, next, &t->sigqueue) {
+		struct sigqueue *q = list_entry(at, struct sigqueue, link);
+
+		if (!sig || info_signal(q->info) != sig)
+			continue;
+		if (found) {
+			more = true;
+			break;
+		}
+		found = true;
+		memcpy(info, q->info, 128);
+		list_del(&q->link);
+		kfree(q);
+	}
+	if (sig && !more)
+		t->sigpending &= ~SIGBIT(sig);
+	spin_unlock(&t->proc->lock);
+	return sig;
+}
+
+/* The process dies of @sig as Linux would have it die; returns only when the KILL that follows has come. */
+static void die(u32 sig, s32 code, uaddr_t addr)
+{
+	FORWARD(AZ_CALL_DIE, sig, (u64)(s64)code, addr);
+}
+
+static void set_info(u8 info[128], u32 sig, s32 code, uaddr_t addr)
+{
+	memset(info, 0, 128);
+	((u32 *)info)[0] = sig;
+	((s32 *)info)[2] = code;
+	((u64 *)info)[2] = addr;
+}
+
+void signal_force(u32 sig, s32 code, uaddr_t addr)
+{
+	struct thread *t = current_thread();
+	struct ksigaction *act = &t->proc->action[sig - 1];
+	u8 info[128];
+
+	if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
+		return;			/* the fault is only that nothing can be forwarded any more */
+	if (t->sigmask & SIGBIT(sig) || act->handler == SIG_IGN || act->handler == SIG_DFL) {
+		log_line("process %u thread %u: signal %u code %d at %lx, ip %lx", t->proc->shared->pid, t->tid, sig, code, addr,
+			this_cpu()->frame->ip);
+		die(sig, code, addr);
+		return;
+	}
+	set_info(info, sig, code, addr);
+	signal_post(t, info);
+}
+
+/* Puts the result of the interrupted call right for a handler that does (or does not) restart calls. */
+static void fix_result(struct frame *f, bool handled, u64 sa_flags)
+{
+	long ret = f->ax;
+	bool restart;
+
+	if (ret == -ERESTARTSYS)
+		restart = !handled || sa_flags & SA_RESTART;
+	else if (ret == -ERESTARTNOINTR)
+		restart = true;
+	else if (ret == -ERESTARTNOHAND || ret == -ERESTART_RESTARTBLOCK)
+		restart = !handled;
+	else
+		return;
+	if (!restart) {
+		f->ax = -EINTR;
+		return;
+	}
+	f->ax = ret == -ERESTART_RESTARTBLOCK ? NR_RESTART_SYSCALL : f->orig_ax;
+	f->ip -= 2;			/* SYSCALL is two bytes long */
+}
+
+/* Makes @f run the handler of @sig; without one (any more) the default action is Linux's to take. */
+static void deliver(struct thread *t, struct frame *f, u32 sig, const u8 info[128], bool *syscall)
+{
+	struct ksigaction act = t->proc->action[sig - 1];
+	u64 oldmask = t->restore_sigmask ? t->saved_sigmask : t->sigmask;
+
+	if (act.handler == SIG_IGN)
+		return;
+	if (act.handler == SIG_DFL) {
+		if (!(IGNORED_BY_DEFAULT & SIGBIT(sig)))
+			die(sig, ((s32 *)info)[2], 0);
+		return;
+	}
+	if (*syscall)
+		fix_result(f, true, act.flags);
+	*syscall = false;
+	rseq_interrupted(t, &f->ip);
+	if (sigframe_push(t, f, &act, info, oldmask)) {
+		t->proc->action[SIGSEGV - 1].handler = SIG_DFL;
+		die(SIGSEGV, SI_KERNEL, 0);
+		return;
+	}
+	t->restore_sigmask = false;
+	if (act.flags & SA_RESETHAND)
+		t->proc->action[sig - 1].handler = SIG_DFL;
+	signal_set_mask(t, t->sigmask | act.mask | (act.flags & SA_NODEFER ? 0 : SIGBIT(sig)));
+}
+
+static void run_deferred(struct thread *t, struct frame *f)
+{
+	if (!t->deferred)
+		return;
+	t->deferred = false;
+	f->ax = syscall_deferred(f);
+}
+
+void leave_kernel(struct frame *f)
+{
+	struct thread *t = current_thread();
+	bool syscall = (s64)f->orig_ax >= 0;
+	u8 info[128];
+	u32 work, sig;
+
+	this_cpu()->work = 0;
+	run_deferred(t, f);
+	if (f->orig_ax == -1ULL)		/* sigreturn ends the call it interrupted */
+		syscall = false;
+	do {
+		this_cpu()->work = 0;
+		work = __atomic_exchange_n(&t->work, 0, __ATOMIC_ACQ_REL);
+		if (work & WORK_KILL) {
+			__atomic_fetch_or(&t->work, WORK_KILL, __ATOMIC_RELAXED);
+			thread_exit(0);
+		}
+		if (work & WORK_MIGRATE)
+			thread_move_if_needed(t);
+		if (work & WORK_RSEQ)
+			rseq_interrupted(t, &f->ip);
+		while ((sig = signal_dequeue(t, ~t->sigmask, info)))
+			deliver(t, f, sig, info, &syscall);
+		if (t->restore_sigmask) {
+			t->restore_sigmask = false;
+			signal_set_mask(t, t->saved_sigmask);
+		}
+	} while (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE));
+	if (syscall)
+		fix_result(f, false, 0);
+}

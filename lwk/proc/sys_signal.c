@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The signal system calls that the LWK answers. What Linux must know of them is little: whether a signal has a handler (then the proxy
+ * catches it for us), is ignored, or has its default action, which is then done to the proxy itself.
+ */
+#include "arch/x86/x86.h"
+#include "cpu.h"
+#include "errno.h"
+#include "mm.h"
+#include "offload.h"
+#include "signal.h"
+#include "string.h"
+#include "syscall_proto.h"
+
+#define NR_RT_SIGACTION	13
+
+enum { CLASS_DEFAULT, CLASS_IGNORE, CLASS_HANDLER };	/* azalea.h: what rt_sigaction carries to Linux */
+
+static u64 handler_class(uaddr_t handler)
+{
+	return handler == SIG_DFL ? CLASS_DEFAULT : handler == SIG_IGN ? CLASS_IGNORE : CLASS_HANDLER;
+}
+
+static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new)
+{
+	struct ksigaction *act = &proc->action[sig - 1];
+	u64 class = handler_class(new->handler);
+	long ret = 0;
+
+	if (class != handler_class(act->handler) || ((new->flags ^ act->flags) & 7))
+		ret = FORWARD(NR_RT_SIGACTION, sig, class, new->flags);
+	if (ret)
+		return ret;
+	spin_lock(&proc->lock);
+	*act = *new;
+	act->mask &= ~SIG_UNBLOCKABLE;
+	spin_unlock(&proc->lock);
+	return 0;
+}
+
+long sys_rt_sigaction(struct frame *f, int sig, uaddr_t act, uaddr_t oldact, u64 sigsetsize)
+{
+	struct proc *proc = current_thread()->proc;
+	struct ksigaction new, old;
+	long ret;
+
+	if (sigsetsize != sizeof(u64))
+		return -EINVAL;
+	if (act && copy_from_user(&new, act, sizeof(new)))
+		return -EFAULT;
+	if (sig < 1 || sig > 64 || (act && SIG_UNBLOCKABLE & SIGBIT(sig)))
+		return -EINVAL;
+	old = proc->action[sig - 1];
+	ret = act ? set_action(proc, sig, &new) : 0;
+	if (!ret && oldact && copy_to_user(oldact, &old, sizeof(old)))
+		return -EFAULT;
+	return ret;
+}
+
+long sys_rt_sigprocmask(int how, uaddr_t set, uaddr_t oldset, u64 sigsetsize)
+{
+	struct thread *t = current_thread();
+	u64 old = t->sigmask, new;
+
+	if (sigsetsize != sizeof(u64))
+		return -EINVAL;
+	if (set) {
+		if (copy_from_user(&new, set, sizeof(new)))
+			return -EFAULT;
+		switch (how) {
+		case 0: new = old | new; break;		/* SIG_BLOCK */
+		case 1: new = old & ~new; break;	/* SIG_UNBLOCK */
+		case 2: break;				/* SIG_SETMASK */
+		default: return -EINVAL;
+		}
+		signal_set_mask(t, new);
+	}
+	return oldset && copy_to_user(oldset, &old, sizeof(old)) ? -EFAULT : 0;
+}
+
+long sys_rt_sigpending(struct frame *f, uaddr_t set, u64 sigsetsize)
+{
+	struct thread *t = current_thread();
+	u64 pending = t->sigpending & t->sigmask, linux_pending = 0;
+
+	if (sigsetsize > sizeof(u64))
+		return -EINVAL;
+	if (__atomic_load_n(&t->slot->twin_masked, __ATOMIC_ACQUIRE)) {	/* Linux holds some back: ask into the same place */
+		long ret = forward_call(f->orig_ax, f);
+
+		if (ret)
+			return ret;
+		if (copy_from_user(&linux_pending, set, sigsetsize))
+			return -EFAULT;
+	}
+	pending |= linux_pending;
+	return copy_to_user(set, &pending, sigsetsize);
+}
+
+/* Sleeps until a signal is deliverable; the result restarts the call if that signal turns out to have no handler. */
+static long wait_for_signal(struct thread *t)
+{
+	while (!thread_interrupted(t))
+		thread_park(0);
+	return -ERESTARTNOHAND;
+}
+
+long sys_pause(void)
+{
+	return wait_for_signal(current_thread());
+}
+
+long do_rt_sigsuspend(uaddr_t set, u64 sigsetsize)
+{
+	struct thread *t = current_thread();
+	u64 mask;
+
+	if (sigsetsize != sizeof(u64))
+		return -EINVAL;
+	if (copy_from_user(&mask, set, sizeof(mask)))
+		return -EFAULT;
+	t->saved_sigmask = t->sigmask;
+	signal_set_mask(t, mask);
+	t->restore_sigmask = true;
+	return wait_for_signal(t);
+}
+
+/* While a thread waits for signals that have no handler, Linux must not perform their default action: say that they have one. */
+static void claim_signals(struct proc *proc, u64 set, bool claim)
+{
+	for (u32 sig = 1; sig <= 64; sig++)
+		if (set & SIGBIT(sig) && proc->action[sig - 1].handler == SIG_DFL)
+			FORWARD(NR_RT_SIGACTION, sig, claim ? CLASS_HANDLER : CLASS_DEFAULT, 0);
+}
+
+static long take_wanted(struct thread *t, u64 set, uaddr_t info_addr)
+{
+	u8 info[128];
+	u32 sig = signal_dequeue(t, set, info);
+
+	if (!sig)
+		return 0;
+	return info_addr && copy_to_user(info_addr, info, sizeof(info)) ? -EFAULT : (long)sig;
+}
+
+long sys_rt_sigtimedwait(uaddr_t set_addr, uaddr_t info, uaddr_t timeout, u64 sigsetsize)
+{
+	struct thread *t = current_thread();
+	u64 set, mask = t->sigmask, duration = 0, cycles = 0;
+	struct deadline end;
+	long ret;
+
+	if (sigsetsize != sizeof(u64))
+		return -EINVAL;
+	if (copy_from_user(&set, set_addr, sizeof(set)))
+		return -EFAULT;
+	ret = timeout ? timespec_from_user(timeout, &duration) : 0;
+	if (ret)
+		return ret;
+	end = deadline_after(CLOCK_MONOTONIC, duration);
+	set &= ~SIG_UNBLOCKABLE;
+	claim_signals(t->proc, set, true);
+	signal_set_mask(t, mask & ~set);
+	while (!(ret = take_wanted(t, set, info))) {
+		if (timeout)
+			cycles = deadline_cycles(&end);
+		if (thread_interrupted(t))
+			ret = -EINTR;
+		else if (timeout && !cycles)
+			ret = -EAGAIN;
+		else
+			thread_park(cycles);
+		if (ret)
+			break;
+	}
+	signal_set_mask(t, mask);
+	claim_signals(t->proc, set, false);
+	return ret;
+}
+
+long altstack_set(struct thread *t, const struct altstack *new)
+{
+	u32 mode = new->flags & ~SS_AUTODISARM;
+
+	if (mode != 0 && mode != SS_ONSTACK && mode != SS_DISABLE)
+		return -EINVAL;
+	if (mode == SS_DISABLE) {
+		t->altstack = (struct altstack){ .flags = SS_DISABLE };
+		return 0;
+	}
+	if (new->size < x86_features.xsave_size + 1024)	/* the least that holds a frame: Linux's MINSIGSTKSZ check */
+		return -ENOMEM;
+	t->altstack = *new;
+	return 0;
+}
+
+long do_sigaltstack(struct frame *f, uaddr_t ss, uaddr_t old_ss)
+{
+	struct thread *t = current_thread();
+	struct altstack old = t->altstack, new;
+	long ret;
+
+	old.flags = altstack_flags(t, f->sp);
+	if (ss) {
+		if (copy_from_user(&new, ss, sizeof(new)))
+			return -EFAULT;
+		if (old.flags & SS_ONSTACK)
+			return -EPERM;
+		ret = altstack_set(t, &new);
+		if (ret)
+			return ret;
+	}
+	return old_ss && copy_to_user(old_ss, &old, sizeof(old)) ? -EFAULT : 0;
+}

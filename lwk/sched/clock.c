@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Time: the one-shot clock and Linux's clocks. The timer of a CPU is armed only while a thread that lives there waits with a
+ * deadline; otherwise it is off. Clock values come from the page that Linux's timekeeping writes, so both kernels agree.
+ */
+#include "cpu.h"
+#include "log.h"
+#include "timepage.h"
+
+u64 cycles_from_ns(u64 ns)
+{
+	return arch_mul_div(min(ns, (u64)1 << 61), handover->tsc_khz, 1000000);	/* 73 years are as good as for ever */
+}
+
+static void arm_first(struct cpu *cpu)
+{
+	arch_timer_arm(list_empty(&cpu->timers) ? 0 : list_first(&cpu->timers, struct timer, link)->deadline);
+}
+
+/* A timer belongs to the CPU on which its thread sleeps; only that CPU touches it. */
+void timer_start(struct timer *t, u64 deadline)
+{
+	struct cpu *cpu = this_cpu();
+	struct list *at;
+
+	t->deadline = deadline;
+	list_for_each(at, &cpu->timers)
+		if (list_entry(at, struct timer, link)->deadline > deadline)
+			break;
+	list_add_tail(&t->link, at);
+	if (cpu->timers.next == &t->link)
+		arm_first(cpu);
+}
+
+void timer_stop(struct timer *t)
+{
+	bool first = this_cpu()->timers.next == &t->link;
+
+	list_del(&t->link);
+	if (first)
+		arm_first(this_cpu());
+}
+
+void timers_expire(void)
+{
+	struct cpu *cpu = this_cpu();
+	struct timer *t;
+
+	while (!list_empty(&cpu->timers)) {
+		t = list_first(&cpu->timers, struct timer, link);
+		if (t->deadline > arch_cycles())
+			break;
+		list_del(&t->link);
+		thread_unpark(t->thread);
+	}
+	arm_first(cpu);
+}
+
+bool clock_now(u32 clock, u64 *sec, u64 *nsec)
+{
+	struct time_value now;
+
+	if (!timepage_read(phys_to_virt(handover->time), clock, arch_cycles, &now))
+		return false;
+	*sec = now.sec;
+	*nsec = now.nsec;
+	return true;
+}

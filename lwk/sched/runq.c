@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Who runs on a CPU. Each CPU has its own queue; a thread stays where it is placed and runs until it sleeps, yields or ends. No tick:
+ * a CPU with one thread takes no interrupt at all. An idle CPU halts until another CPU makes a thread ready and kicks it.
+ *
+ * A thread's registers (FPU, segment bases, page tables) stay in the CPU while it sleeps and nothing else runs, so that waiting for Linux
+ * costs no reload.
+ */
+#include "arch/x86/x86.h"
+#include "cpu.h"
+#include "log.h"
+#include "mm.h"
+
+struct aspace *aspace_current(void)
+{
+	return this_cpu()->current->proc->aspace;
+}
+
+static void save_user(struct cpu *cpu)
+{
+	struct thread *t = cpu->user;
+
+	if (!t)
+		return;
+	x86_fpu_save(t->fpu);
+	t->fs_base = rdmsr(MSR_FS_BASE);
+	t->gs_base = rdmsr(MSR_KERNEL_GS_BASE);
+	cpu->user = NULL;
+}
+
+static void load_user(struct cpu *cpu, struct thread *t)
+{
+	if (cpu->user != t) {
+		save_user(cpu);
+		cpu_load_aspace(t->proc->aspace);
+		x86_fpu_restore(t->fpu);
+		wrmsr(MSR_FS_BASE, t->fs_base);
+		wrmsr(MSR_KERNEL_GS_BASE, t->gs_base);
+		x86_set_kernel_stack(cpu, t->kstack);
+		cpu->user = t;
+		if (t->rseq)
+			__atomic_fetch_or(&t->work, WORK_RSEQ, __ATOMIC_RELAXED);
+	}
+	cpu->work = __atomic_load_n(&t->work, __ATOMIC_ACQUIRE);
+}
+
+static struct thread *pick_next(struct cpu *cpu)
+{
+	struct thread *next = &cpu->idle;
+
+	spin_lock(&cpu->runq.lock);
+	if (!list_empty(&cpu->runq.ready)) {
+		next = list_first(&cpu->runq.ready, struct thread, run);
+		list_del(&next->run);
+		next->state = THREAD_RUNNING;
+	}
+	spin_unlock(&cpu->runq.lock);
+	return next;
+}
+
+void schedule(void)
+{
+	struct cpu *cpu = this_cpu();
+	struct thread *prev = cpu->current, *next = pick_next(cpu);
+
+	check(cpu->lock_count == 0);
+	if (next == prev)
+		return;
+	cpu->current = next;
+	cpu->shared->tid = next->tid;
+	cpu->shared->stats.switches++;
+	if (next->proc)
+		load_user(cpu, next);
+	x86_switch(prev, next);
+	finish_switch();
+}
+
+static void make_ready(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.lock)
+{
+	t->state = THREAD_READY;
+	list_add_tail(&t->run, &cpu->runq.ready);
+	if (cpu->runq.idle) {
+		cpu->runq.idle = false;
+		if (cpu != this_cpu())
+			cpu_kick(cpu->index);
+	}
+}
+
+void finish_switch(void)
+{
+	struct cpu *cpu = this_cpu(), *to;
+	struct thread *t = cpu->leaving;
+
+	if (!t)
+		return;
+	cpu->leaving = NULL;
+	if (t->state == THREAD_DEAD) {
+		thread_recycle(t);
+		return;
+	}
+	to = boot_cpus[t->cpu];
+	spin_lock(&to->runq.lock);
+	make_ready(to, t);
+	spin_unlock(&to->runq.lock);
+}
+
+/* Takes the lock of the queue where @t lives now. */
+static struct cpu *lock_runq_of(struct thread *t)
+{
+	for (;;) {
+		struct cpu *cpu = boot_cpus[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
+
+		spin_lock(&cpu->runq.lock);
+		if (cpu->index == t->cpu)
+			return cpu;
+		spin_unlock(&cpu->runq.lock);
+	}
+}
+
+/* A late wake-up for the thread that @t was may hold the lock of that one's CPU; it must be over before @t becomes another CPU's. */
+void thread_begin_on(struct thread *t, u32 to)
+{
+	struct cpu *cpu = lock_runq_of(t);
+
+	__atomic_store_n(&t->cpu, to, __ATOMIC_RELAXED);
+	spin_unlock(&cpu->runq.lock);
+	cpu = boot_cpus[to];
+	spin_lock(&cpu->runq.lock);
+	make_ready(cpu, t);
+	spin_unlock(&cpu->runq.lock);
+}
+
+void thread_unpark(struct thread *t)
+{
+	struct cpu *cpu = lock_runq_of(t);
+
+	if (t->state == THREAD_PARKED)
+		make_ready(cpu, t);
+	else
+		t->token = 1;
+	spin_unlock(&cpu->runq.lock);
+}
+
+void thread_park(u64 deadline)
+{
+	struct cpu *cpu = this_cpu();
+	struct thread *t = cpu->current;
+	struct timer timer = { .thread = t };
+	bool sleep;
+
+	spin_lock(&cpu->runq.lock);
+	sleep = !t->token;
+	t->token = 0;
+	if (sleep)
+		t->state = THREAD_PARKED;
+	spin_unlock(&cpu->runq.lock);
+	if (!sleep)
+		return;
+	if (deadline)
+		timer_start(&timer, deadline);
+	schedule();
+	if (deadline)
+		timer_stop(&timer);
+}
+
+void thread_yield(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	spin_lock(&cpu->runq.lock);
+	if (!list_empty(&cpu->runq.ready))
+		make_ready(cpu, cpu->current);
+	spin_unlock(&cpu->runq.lock);
+	if (cpu->current->state == THREAD_READY)
+		schedule();
+}
+
+void thread_migrate(u32 to)
+{
+	struct cpu *cpu = this_cpu();
+	struct thread *t = cpu->current;
+
+	save_user(cpu);
+	cpu_load_aspace(NULL);
+	spin_lock(&cpu->runq.lock);
+	t->state = THREAD_READY;
+	__atomic_store_n(&t->cpu, to, __ATOMIC_RELAXED);
+	t->slot->cpu = to;
+	spin_unlock(&cpu->runq.lock);
+	cpu->leaving = t;
+	schedule();
+}
+
+void thread_interrupt(struct thread *t, u32 work)
+{
+	struct cpu *cpu;
+
+	__atomic_fetch_or(&t->work, work, __ATOMIC_ACQ_REL);
+	if (t == current_thread()) {
+		this_cpu()->work |= work;
+		return;
+	}
+	cpu = lock_runq_of(t);
+	if (t->state == THREAD_PARKED) {
+		make_ready(cpu, t);
+	} else {
+		t->token = 1;		/* it may have looked at its work already and be about to park */
+		if (t->state == THREAD_RUNNING)
+			cpu_kick(cpu->index);
+	}
+	spin_unlock(&cpu->runq.lock);
+}
+
+void idle_loop(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	for (;;) {
+		bool empty;
+
+		events_drain();
+		tlb_serve();
+		spin_lock(&cpu->runq.lock);
+		empty = list_empty(&cpu->runq.ready);
+		cpu->runq.idle = empty;
+		spin_unlock(&cpu->runq.lock);
+		if (empty)
+			arch_halt_until_interrupt();
+		else
+			schedule();
+	}
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * From a system call number to what is done for it. The switch is generated from the call table; here is the path of calls that Linux
+ * executes: pointers are checked against the program's range, and the pages behind them made present, so that the twin rarely meets a
+ * page fault. A range that leaves the program's part is replaced by an address that Linux refuses too, so that Linux judges everything
+ * in its own order.
+ */
+#include "arch/x86/x86.h"
+#include "cpu.h"
+#include "errno.h"
+#include "mm.h"
+#include "offload.h"
+#include "string.h"
+#include "syscall_desc.h"
+#include "syscall_dispatch.h"
+
+#define NOWHERE		(1ULL << 63)	/* in nobody's part of the address space */
+#define POPULATE_MAX	(64 * LARGE_SIZE)	/* a larger buffer is populated as Linux touches it */
+
+long syscall_dispatch(struct frame *f)
+{
+	return syscall_switch(f, (u32)f->orig_ax);	/* Linux too looks at 32 bits */
+}
+
+static bool outside(u64 addr, u64 bytes)
+{
+	return addr >= AZ_USER_END || bytes > AZ_USER_END - addr;
+}
+
+/* Checks pointer argument @i, @bytes long, and makes its pages present. */
+static long prepare_range(struct aspace *as, u64 addr, u64 bytes, bool write)
+{
+	if (!addr)
+		return 0;
+	if (outside(addr, bytes))
+		return -EFAULT;
+	if (bytes && bytes <= POPULATE_MAX)
+		aspace_populate(as, addr, bytes, write);
+	return 0;
+}
+
+#define IOVEC_MAX	1024	/* Linux's UIO_MAXIOV */
+
+/* The buffers behind an iovec array; wrong lengths are for Linux to refuse, which then does not look at the array. */
+static long prepare_iovec(struct aspace *as, u64 addr, u64 count, bool write)
+{
+	struct { u64 base, len; } v;
+
+	for (u64 i = 0; i < count && count <= IOVEC_MAX; i++) {
+		if (outside(addr + i * sizeof(v), sizeof(v)))
+			return -EFAULT;
+		if (copy_from_user(&v, addr + i * sizeof(v), sizeof(v)))
+			return 0;
+		if (v.len && prepare_range(as, v.base, v.len, write))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static long prepare_argument(struct aspace *as, const struct syscall_desc *desc, int i, unsigned long value[6])
+{
+	const struct syscall_arg *arg = &desc->arg[i];
+	bool write = arg->direction & SYSCALL_OUT;
+	u64 bytes = syscall_arg_bytes(desc, i, value);
+	u32 count;
+
+	if (arg->count_deref && value[arg->count_arg - 1] && !outside(value[arg->count_arg - 1], 4) &&
+	    copy_from_user(&count, value[arg->count_arg - 1], sizeof(count)) == 0 && (s32)count > 0)
+		bytes = count;
+	if (arg->kind == SYSCALL_ARG_IOVEC && value[i] && !outside(value[i], bytes))
+		return prepare_iovec(as, value[i], bytes / 16, write);
+	if (arg->kind == SYSCALL_ARG_PATH || arg->kind == SYSCALL_ARG_STR)
+		bytes = 1;
+	if (prepare_range(as, value[i], bytes, write))
+		value[i] = NOWHERE;
+	return 0;
+}
+
+long forward_call(u64 nr, struct frame *f)
+{
+	unsigned long value[6] = { f->di, f->si, f->dx, f->r10, f->r8, f->r9 };
+	const struct syscall_desc *desc = syscall_desc_find(nr, value);
+	struct aspace *as = current_thread()->proc->aspace;
+
+	if (!desc)
+		return -ENOSYS;
+	for (int i = 0; i < desc->arg_count; i++)
+		if (desc->arg[i].direction && prepare_argument(as, desc, i, value))
+			return -EFAULT;
+	this_cpu()->shared->stats.calls_local--;	/* the entry counted it */
+	return forward(nr, (const u64 *)value);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Small system calls that need nothing but the current thread. */
+#include "arch/x86/x86.h"
+#include "cpu.h"
+#include "errno.h"
+#include "mm.h"
+#include "offload.h"
+#include "string.h"
+#include "syscall_proto.h"
+
+#define ARCH_SET_GS	0x1001
+#define ARCH_SET_FS	0x1002
+#define ARCH_GET_FS	0x1003
+#define ARCH_GET_GS	0x1004
+
+long sys_getpid(void)
+{
+	return current_thread()->proc->pid;
+}
+
+long sys_gettid(void)
+{
+	return current_thread()->tid;
+}
+
+long sys_sched_yield(void)
+{
+	thread_yield();
+	return 0;
+}
+
+long sys_arch_prctl(int option, uaddr_t addr)
+{
+	u64 value;
+
+	switch (option) {
+	case ARCH_SET_FS:
+	case ARCH_SET_GS:
+		if (addr >= AZ_USER_END)
+			return -EPERM;
+		wrmsr(option == ARCH_SET_FS ? MSR_FS_BASE : MSR_KERNEL_GS_BASE, addr);
+		return 0;
+	case ARCH_GET_FS:
+	case ARCH_GET_GS:
+		value = rdmsr(option == ARCH_GET_FS ? MSR_FS_BASE : MSR_KERNEL_GS_BASE);
+		return copy_to_user(addr, &value, sizeof(value));
+	}
+	return -EINVAL;
+}
+
+long sys_getcpu(uaddr_t cpu, uaddr_t node, uaddr_t unused)
+{
+	struct az_cpu *shared = this_cpu()->shared;
+
+	if ((cpu && copy_to_user(cpu, &shared->linux_cpu, 4)) || (node && copy_to_user(node, &shared->node, 4)))
+		return -EFAULT;
+	return 0;
+}
+
+long sys_exit(struct frame *f, int status)
+{
+	thread_exit(status & 0xff);
+}
+
+/* The proxy exits for all; what is left of the program is ended by the KILL that follows. */
+long sys_exit_group(struct frame *f, int status)
+{
+	FORWARD(231, (u32)status);
+	return 0;
+}
+
+#define MEMBARRIER_QUERY	0
+#define MEMBARRIER_GLOBAL	1
+#define MEMBARRIER_PRIVATE	8
+#define MEMBARRIER_REGISTER	16
+
+/* Every other CPU of the process passes through the kernel, which is a full barrier: the flush request does just that. */
+long sys_membarrier(int cmd, unsigned int flags, int cpu)
+{
+	if (flags)
+		return -EINVAL;
+	switch (cmd) {
+	case MEMBARRIER_QUERY:
+		return MEMBARRIER_GLOBAL | MEMBARRIER_PRIVATE | MEMBARRIER_REGISTER;
+	case MEMBARRIER_GLOBAL:
+	case MEMBARRIER_PRIVATE:
+		arch_tlb_flush(current_thread()->proc->aspace, 0, 0);
+		return 0;
+	case MEMBARRIER_REGISTER:
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* ---- resource limits: Linux keeps them; the LWK notes what it enforces itself ---- */
+
+struct rlimit { u64 cur, max; };
+
+#define RLIMIT_DATA	2
+#define RLIMIT_AS	9
+#define NR_PRLIMIT64	302
+
+static void note_limit(struct proc *proc, u32 resource, u64 cur)
+{
+	if (resource == RLIMIT_AS)
+		proc->shared->rlimit_as = cur;
+	else if (resource == RLIMIT_DATA)
+		proc->shared->rlimit_data = cur;
+	else
+		return;
+	aspace_set_limits(proc->aspace, proc->shared->rlimit_as, proc->shared->rlimit_data);
+}
+
+long sys_prlimit64(struct frame *f, int pid, unsigned int resource, uaddr_t new_limit, uaddr_t old_limit)
+{
+	struct thread *t = current_thread();
+	struct rlimit new = { 0 };
+	long ret;
+
+	if (new_limit && copy_from_user(&new, new_limit, sizeof(new)))
+		return -EFAULT;
+	ret = forward_call(NR_PRLIMIT64, f);
+	if (!ret && new_limit && (!pid || (u32)pid == t->proc->pid))
+		note_limit(t->proc, resource, new.cur);
+	return ret;
+}
+
+long sys_getrlimit(struct frame *f, unsigned int resource, uaddr_t limit)
+{
+	return forward_call(f->orig_ax, f);
+}
+
+long sys_setrlimit(struct frame *f, unsigned int resource, uaddr_t limit)
+{
+	struct rlimit new;
+	long ret;
+
+	if (copy_from_user(&new, limit, sizeof(new)))
+		return -EFAULT;
+	ret = forward_call(f->orig_ax, f);
+	if (!ret)
+		note_limit(current_thread()->proc, resource, new.cur);
+	return ret;
+}

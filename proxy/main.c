@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Start of the proxy:  azalea-proxy FD PATH ARGV0 [ARG...]
+ *
+ * yod has opened the device as FD and leased CPUs and memory, and then became the proxy by exec, so the proxy's pid is the one that
+ * yod's caller knows. The proxy maps the program's address range from the device, has the LWK start the program, and serves.
+ */
+#include "proxy.h"
+
+#define PROT_READ_WRITE	3
+#define MAP_SHARED	1
+#define MAP_FIXED	0x10
+#define MAP_NORESERVE	0x4000
+#define PR_SET_NAME	15
+#define F_SETFD		2
+#define FD_CLOEXEC	1
+#define AT_FDCWD	(-100)
+#define O_CLOEXEC	02000000
+
+struct start_info start_info;
+
+static int parse_fd(const char *s)
+{
+	int fd = 0;
+
+	for (; *s >= '0' && *s <= '9' && fd < 1 << 24; s++)
+		fd = fd * 10 + *s - '0';
+	return *s ? -1 : fd;
+}
+
+static void take_arguments(uint64_t *sp)
+{
+	uint64_t argc = sp[0], *aux;
+	char **argv = (char **)(sp + 1);
+
+	if (argc < 4 || parse_fd(argv[1]) < 0)
+		FAIL(1, "azalea-proxy: not a command by itself, start programs with yod");
+	start_info.fd = parse_fd(argv[1]);
+	start_info.path = argv[2];
+	start_info.argv = argv + 3;
+	start_info.envp = argv + argc + 1;
+	for (aux = (uint64_t *)start_info.envp; *aux; aux++)
+		;
+	start_info.auxv = aux + 1;
+}
+
+/* The kernel gives out other memory only outside this range from now on. */
+static void map_program_range(void)
+{
+	const uint64_t rest[3] = { MAP_SHARED | MAP_FIXED | MAP_NORESERVE, start_info.fd, 0 };
+	long ret = sys6(__NR_mmap, AZ_USER_START, AZ_USER_END - AZ_USER_START, PROT_READ_WRITE, rest);
+	char digits[24];
+
+	if (ret == -ENOMEM)
+		FAIL(1, "yod: no address space for the program: lift the limit with 'ulimit -v unlimited'");
+	if (ret < 0)
+		FAIL(1, "yod: cannot map the program's address range (Linux's error ", number(digits, -ret),
+			"): is the file descriptor a job of this device?");
+}
+
+static void start_program(void)
+{
+	struct az_ioc_start start = {
+		.exec_size = exec_size(), .fd = start_info.fd,
+		.handler = (uint64_t)on_signal, .restorer = (uint64_t)signal_return,
+		.exe = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)start_info.path, O_CLOEXEC),
+	};
+	long ret = sys3(__NR_ioctl, start_info.fd, AZ_IOC_START, (uint64_t)&start);
+	char digits[24];
+
+	if (start.exe >= 0)
+		sys3(__NR_close, start.exe, 0, 0);
+	if (ret == -EIO)
+		FAIL(1, "yod: the LWK has failed; see 'lwkctl log', restart it with 'lwkctl boot'");
+	if (ret == -EAGAIN)
+		FAIL(1, "yod: the LWK already runs as many threads as it can; end other jobs ('lwkctl status' shows them)");
+	if (ret < 0)
+		FAIL(1, "yod: the LWK does not start the program (Linux's error ", number(digits, -ret), ")");
+}
+
+void proxy_main(uint64_t *sp) __attribute__((noreturn));
+
+void proxy_main(uint64_t *sp)
+{
+	take_arguments(sp);
+	map_program_range();
+	sys3(__NR_prctl, PR_SET_NAME, (uint64_t)base_name(start_info.path), 0);
+	sys3(__NR_fcntl, start_info.fd, F_SETFD, FD_CLOEXEC);
+	start_program();
+	serve();
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What C cannot say: the entry point, a system call whose instruction has a name, a new thread on a stack of its own, the
+ * end of a thread that frees the stack it stands on, and the return from a signal handler.
+ */
+#include <asm/unistd_64.h>
+
+	.text
+	.globl	_start
+_start:
+	xor	%ebp, %ebp
+	mov	%rsp, %rdi
+	and	$-16, %rsp
+	call	proxy_main
+	ud2
+
+/* long user_call(uint32_t nr, const uint64_t arg[6]); on_signal() in twin.c looks for user_call_insn. */
+	.globl	user_call, user_call_insn
+user_call:
+	mov	%edi, %eax
+	mov	%rsi, %rcx
+	mov	(%rcx), %rdi
+	mov	8(%rcx), %rsi
+	mov	16(%rcx), %rdx
+	mov	24(%rcx), %r10
+	mov	32(%rcx), %r8
+	mov	40(%rcx), %r9
+user_call_insn:
+	syscall
+	ret
+
+/* long thread_start(unsigned long flags, void *stack_top, void (*fn)(void *), void *arg): thread id or -errno */
+	.globl	thread_start
+thread_start:
+	sub	$16, %rsi
+	mov	%rdx, (%rsi)
+	mov	%rcx, 8(%rsi)
+	xor	%edx, %edx
+	xor	%r10d, %r10d
+	xor	%r8d, %r8d
+	mov	$__NR_clone, %eax
+	syscall
+	test	%rax, %rax
+	jz	1f
+	ret
+1:	xor	%ebp, %ebp
+	pop	%rax
+	pop	%rdi
+	call	*%rax
+	ud2
+
+/* void thread_end(void *stack, size_t size): no signal may come from here on */
+	.globl	thread_end
+thread_end:
+	mov	$__NR_munmap, %eax
+	syscall
+	xor	%edi, %edi
+	mov	$__NR_exit, %eax
+	syscall
+	ud2
+
+	.globl	signal_return
+signal_return:
+	mov	$__NR_rt_sigreturn, %eax
+	syscall
+	ud2
+
+	.section .note.GNU-stack, "", @progbits

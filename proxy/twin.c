@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Twins: threads that serve one LWK thread each, nearly always inside the driver. Here is what must be done in user space: calls that
+ * the driver hands out, new twins, and the handler that passes signals on.
+ */
+#include "proxy.h"
+
+#define STACK_SIZE	(64 * 1024)	/* signal frames with all vector registers, and little else */
+#define GUARD_SIZE	4096
+
+#define TWIN_FLAGS	0x50f00		/* CLONE_VM | _FS | _FILES | _SIGHAND | _THREAD | _SYSVSEM */
+#define SIG_SETMASK	2
+#define FUTEX_WAIT	128		/* | FUTEX_PRIVATE_FLAG */
+#define FUTEX_WAKE	129
+#define PROT_READ	1
+#define PROT_WRITE	2
+#define MAP_PRIVATE	2
+#define MAP_ANONYMOUS	0x20
+
+/* Where the interrupted registers lie in what Linux gives a signal handler (struct ucontext on x86-64). */
+struct context {
+	uint64_t flags, link, stack[3];
+	uint64_t r8_to_r15[8], rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip;
+};
+
+/* New twins of one call, on the stack of the twin that makes them and waits for them. */
+struct batch {
+	uint32_t pending;		/* atomic: threads that have not yet reported */
+	uint32_t failed;		/* atomic */
+};
+
+/* At the low end of a twin's stack. */
+struct twin {
+	void *stack;
+	struct batch *batch;
+};
+
+void *map_memory(size_t size)
+{
+	const uint64_t rest[3] = { MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 };
+	long ret = sys6(__NR_mmap, 0, size, PROT_READ | PROT_WRITE, rest);
+
+	return ret < 0 ? NULL : (void *)ret;
+}
+
+static void set_signal_mask(uint64_t mask, uint64_t *old)
+{
+	const uint64_t rest[3] = { sizeof(mask) };
+
+	sys6(__NR_rt_sigprocmask, SIG_SETMASK, (uint64_t)&mask, (uint64_t)old, rest);
+}
+
+/*
+ * All signals are blocked. If Linux is about to make an interrupted call again (or had not made it yet), the LWK must decide about
+ * that instead: the program's own handler comes first, and it may not want a restart.
+ */
+void on_signal(int sig, void *siginfo, void *context)
+{
+	struct context *c = context;
+
+	(void)sig;
+	if (c->rip == (uint64_t)user_call_insn) {
+		c->rip += 2;
+		c->rax = -(uint64_t)ERESTARTSYS;
+	}
+	sys3(__NR_ioctl, start_info.fd, AZ_IOC_SIGNAL, (uint64_t)siginfo);
+}
+
+static long serve_ioctl(struct az_ioc_serve *serve)
+{
+	char digits[24];
+	long ret = sys3(__NR_ioctl, start_info.fd, AZ_IOC_SERVE, (uint64_t)serve);
+
+	if (ret == -EIO)
+		FAIL(1, "yod: the LWK has failed; see 'lwkctl log', restart it with 'lwkctl boot'");
+	if (ret == -ESHUTDOWN)
+		FAIL(1, "yod: the LWK was stopped ('lwkctl stop -f') while the program ran");
+	if (ret < 0 && ret != -EINTR && ret != -EAGAIN)
+		FAIL(1, "yod: the proxy lost its connection to the LWK (Linux's error ", number(digits, -ret), ")");
+	return ret;
+}
+
+/* ---- New twins ------------------------------------------------------------------------------------------------- */
+
+static void end_twin(struct twin *twin)
+{
+	set_signal_mask(~0ULL, NULL);
+	thread_end(twin->stack, STACK_SIZE + GUARD_SIZE);
+}
+
+static void report(struct batch *batch, uint32_t failed)
+{
+	__atomic_fetch_add(&batch->failed, failed, __ATOMIC_RELAXED);
+	/* report:A, pairs with wait_for:A: after this the batch may be gone, a wake-up of its address does no harm */
+	if (__atomic_sub_fetch(&batch->pending, 1, __ATOMIC_RELEASE) == 0)
+		sys3(__NR_futex, (uint64_t)&batch->pending, FUTEX_WAKE, 1);
+}
+
+static void wait_for(struct batch *batch)
+{
+	const uint64_t forever[3] = { 0 };
+	uint32_t pending;
+
+	/* wait_for:A, pairs with report:A */
+	while ((pending = __atomic_load_n(&batch->pending, __ATOMIC_ACQUIRE)))
+		sys6(__NR_futex, (uint64_t)&batch->pending, FUTEX_WAIT, pending, forever);
+}
+
+static void serve_calls(struct twin *twin) __attribute__((noreturn));
+
+static void twin_main(void *arg)
+{
+	struct az_ioc_serve serve = { .flags = AZ_SERVE_NEW };
+	struct twin *twin = arg;
+	long ret = serve_ioctl(&serve);
+
+	report(twin->batch, ret != 0);
+	if (ret)
+		end_twin(twin);
+	serve_calls(twin);
+}
+
+static int make_twin(struct batch *batch)
+{
+	char *stack = map_memory(STACK_SIZE + GUARD_SIZE);
+	struct twin *twin = (struct twin *)(stack + GUARD_SIZE);
+
+	if (!stack)
+		return 0;
+	twin->stack = stack;
+	twin->batch = batch;
+	sys3(__NR_mprotect, (uint64_t)stack, GUARD_SIZE, 0);
+	__atomic_fetch_add(&batch->pending, 1, __ATOMIC_RELAXED);
+	if (thread_start(TWIN_FLAGS, stack + GUARD_SIZE + STACK_SIZE, twin_main, twin) > 0)
+		return 1;
+	__atomic_fetch_sub(&batch->pending, 1, __ATOMIC_RELAXED);
+	sys3(__NR_munmap, (uint64_t)stack, STACK_SIZE + GUARD_SIZE, 0);
+	return 0;
+}
+
+/* New twins start with all signals blocked: they have no LWK thread yet. */
+static long more_twins(uint64_t wanted)
+{
+	struct batch batch = { 0 };
+	uint64_t made = 0, mask;
+
+	set_signal_mask(~0ULL, &mask);
+	while (made < wanted && make_twin(&batch))
+		made++;
+	wait_for(&batch);
+	set_signal_mask(mask, NULL);
+	made -= batch.failed;
+	return made ? (long)made : -EAGAIN;
+}
+
+/* ---- Calls handed out by the driver ---------------------------------------------------------------------------- */
+
+static long make_call(struct twin *twin, const struct az_ioc_serve *serve)
+{
+	switch (serve->nr) {
+	case AZ_CALL_EXEC_INFO:
+		return exec_write((void *)serve->arg[0], serve->arg[1]);
+	case AZ_CALL_EXEC_FAILED:
+		exec_failed(serve->arg[0], serve->arg[1]);
+	case AZ_CALL_MORE_TWINS:
+		return more_twins(serve->arg[0]);
+	case __NR_exit:
+		if (twin)
+			end_twin(twin);
+	}
+	return user_call(serve->nr, serve->arg);
+}
+
+/* @twin: NULL for the first thread, whose stack is Linux's. */
+static void serve_calls(struct twin *twin)
+{
+	struct az_ioc_serve serve = { 0 };
+
+	for (;;) {
+		if (serve_ioctl(&serve))
+			continue;
+		serve.ret = make_call(twin, &serve);
+		serve.flags = AZ_SERVE_RESULT;
+	}
+}
+
+void serve(void)
+{
+	serve_calls(NULL);
+}

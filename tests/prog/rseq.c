@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A restartable sequence that never ends by itself: the thread leaves it by its abort address when it is interrupted, and the
+ * handler must run as well. Uses the area that glibc has registered.
+ */
+#include <signal.h>
+#include <stdint.h>
+#include <sys/rseq.h>
+#include <unistd.h>
+
+#include "say.h"
+
+static volatile sig_atomic_t handled;
+
+static void handler(__attribute__((unused)) int sig)
+{
+	handled++;
+}
+
+/* 1 when the sequence was aborted, 2 when the thread came out at its end. */
+static int spin_in_sequence(struct rseq *area)
+{
+	int how;
+
+	asm volatile(
+		".pushsection .data.rel, \"aw\"\n\t"
+		".balign 32\n"
+		"7:	.long 0, 0\n\t"
+		".quad 1f, 2f - 1f, 4f\n\t"
+		".popsection\n\t"
+		"movl $2, %0\n\t"
+		"leaq 7b(%%rip), %%rax\n\t"
+		"movq %%rax, 8(%1)\n"
+		"1:	pause\n\t"
+		"jmp 1b\n"
+		"2:	jmp 5f\n\t"
+		".byte 0x0f, 0xb9, 0x3d\n\t"	/* an undefined instruction carries the signature */
+		".long 0x53053053\n"
+		"4:	movl $1, %0\n"
+		"5:"
+		: "=&r"(how) : "r"(area) : "rax", "memory");
+	return how;
+}
+
+int main(void)
+{
+	struct rseq *area = (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
+
+	signal(SIGALRM, handler);
+	for (int i = 0; i < 3; i++) {
+		int how;
+
+		handled = 0;
+		alarm(1);
+		do
+			how = spin_in_sequence(area);
+		while (how == 1 && !handled);	/* Linux also aborts it whenever another task had the CPU */
+		say("left", how);
+		say("handled", handled);
+		say("pointer after it", area->rseq_cs);
+	}
+	return 0;
+}

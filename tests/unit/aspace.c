@@ -1,0 +1,796 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Address spaces: Linux's errors, contents, accounts that end at zero, and the order of taking memory away from Linux. */
+#include "unit.h"
+#include "fake_driver.h"
+#include "mm/aspace.h"
+
+#define RW		(PROT_READ | PROT_WRITE)
+#define SHARED		0x01
+#define PRIVATE		0x02
+#define FIXED		0x10
+#define ANON		0x20
+#define LOW		0x40
+#define NORESERVE	0x4000
+#define POPULATE	0x8000
+#define STACK		0x20000
+#define HUGETLB		0x40000
+#define NOREPLACE	0x100000
+#define DONTNEED	4
+#define FREE		8
+
+#define SLABS_KEPT	10	/* kmalloc: one empty slab for each size */
+
+#define P(n)		(0x10000000ULL + (n) * PAGE_SIZE)
+
+static struct az_node_stats stats[2];
+static struct aspace *as;
+static u64 resident, committed, commit_before;
+
+static u64 frames_in_use(void)
+{
+	return stats[0].total - stats[0].free + stats[1].total - stats[1].free;
+}
+
+static void create(u64 limit)
+{
+	as = aspace_create(limit, 8 * MB);
+	assert_non_null(as);
+	aspace_bind(as, &resident, &committed);
+	memset(&fake, 0, sizeof(fake));
+	fake.as = as;
+}
+
+static void destroy(void)
+{
+	aspace_check(as);
+	aspace_destroy(as);
+	assert_int_equal(resident, 0);
+	assert_int_equal(committed, 0);
+}
+
+static int setup_memory(void **state)
+{
+	frame_stats_bind(stats, 2);
+	frame_add_range(HOST_PHYS_START + 0x1000, 64 * MB - 0x1000, 0);
+	frame_add_range(HOST_PHYS_START + 64 * MB, 64 * MB, 1);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	commit_before = commit_in_use();
+	create(0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	destroy();
+	assert_int_equal(commit_in_use(), commit_before);
+	assert_true(frames_in_use() <= SLABS_KEPT);
+	assert_int_equal(stats[0].quarantined + stats[1].quarantined, 0);
+	return 0;
+}
+
+static long map(uaddr_t addr, u64 len, u32 prot, u32 flags, int fd, u64 offset)
+{
+	struct map_args a = { addr, len, prot, flags, fd, offset };
+	long ret = aspace_map(as, &a);
+
+	aspace_check(as);
+	return ret;
+}
+
+static long map_anon(uaddr_t addr, u64 len, u32 prot, u32 flags)
+{
+	return map(addr, len, prot, PRIVATE | ANON | flags, -1, 0);
+}
+
+static long fault(uaddr_t addr, u32 access)
+{
+	int code = 0;
+	long ret = aspace_fault(as, addr, access, &code);
+
+	aspace_check(as);
+	return ret == -EFAULT ? -EFAULT * 10 - code : ret;
+}
+
+#define MAPERR	(-EFAULT * 10 - 1)
+#define ACCERR	(-EFAULT * 10 - 2)
+
+/* The byte that the program sees at @addr; it must be present. */
+static u8 *at(uaddr_t addr)
+{
+	u64 span, *entry = pt_find(as->pgd, addr, &span);
+
+	assert_true(entry && pte_present(*entry));
+	return (u8 *)phys_to_virt(pte_frame(*entry)) + (addr & (span - 1));
+}
+
+static u64 span_at(uaddr_t addr)
+{
+	u64 span, *entry = pt_find(as->pgd, addr, &span);
+
+	return entry && pte_present(*entry) ? span : 0;
+}
+
+static void linux_errors_of_mmap(void **state)
+{
+	assert_int_equal(map_anon(0, 0, RW, 0), -EINVAL);
+	assert_int_equal(map(0, 1, RW, ANON, -1, 0), -EINVAL);
+	assert_int_equal(map(0, 1, RW, ANON | 3, -1, 0), -EINVAL);
+	assert_int_equal(map(0, 1, RW, PRIVATE | ANON, -1, 1), -EINVAL);
+	assert_int_equal(map(0, 1, RW, PRIVATE, 99, 0), -EBADF);
+	assert_int_equal(map(0, 1, RW, PRIVATE, 5, 0), -EACCES);
+	assert_int_equal(map(0, 1, RW, SHARED, 99, 0), -EBADF);
+}
+
+static void linux_errors_of_addresses(void **state)
+{
+	assert_int_equal(map_anon(0, ~0ULL, RW, 0), -ENOMEM);
+	assert_int_equal(map_anon(0, 1ULL << 47, RW, NORESERVE), -ENOMEM);
+	assert_int_equal(map_anon(P(0) + 1, 1, RW, FIXED), -EINVAL);
+	assert_int_equal(map_anon(0xffffffffff600000, 1, RW, FIXED), -ENOMEM);
+	assert_int_equal(map_anon(AZ_USER_END - PAGE_SIZE, 2 * PAGE_SIZE, RW, FIXED), -ENOMEM);
+	assert_int_equal(map_anon(0, 1, RW, FIXED), -EPERM);
+	assert_int_equal(map_anon(P(0), 1, RW, NOREPLACE), P(0));
+	assert_int_equal(map_anon(P(0), 1, RW, NOREPLACE), -EEXIST);
+	assert_int_equal(map_anon(P(0) - PAGE_SIZE, 2 * PAGE_SIZE, RW, NOREPLACE), -EEXIST);
+	assert_int_equal(map(0, PAGE_SIZE, RW, PRIVATE, 3, 1ULL << 63), -EOVERFLOW);
+	assert_int_equal(map(0, 2 * PAGE_SIZE, RW, PRIVATE, 3, (1ULL << 63) - PAGE_SIZE), -EOVERFLOW);
+	assert_int_equal(map_anon(0, MB, RW, LOW | HUGETLB | 30u << 26), -EINVAL);
+	assert_int_equal(fake.opened, 0);
+}
+
+static void placement(void **state)
+{
+	long a = map_anon(0, PAGE_SIZE, RW, 0), b = map_anon(0, 3 * PAGE_SIZE, PROT_READ, 0), c;
+
+	assert_true(a > 0 && (u64)a + PAGE_SIZE == as->mmap_top);
+	assert_int_equal(b + 3 * PAGE_SIZE, a);
+	c = map_anon(0, 5 * MB, RW, 0);
+	assert_int_equal(c % LARGE_SIZE, 0);
+	assert_int_equal(map_anon(P(5) + 1, PAGE_SIZE, RW, 0), P(6));
+	assert_int_not_equal(map_anon(P(6), PAGE_SIZE, RW, 0), P(6));
+	a = map_anon(0, MB, RW, LOW);
+	assert_true(a >= 0x40000000 && a + MB <= 0x80000000);
+	assert_int_equal(map_anon(0, 1, RW, HUGETLB) % LARGE_SIZE, 0);
+	assert_int_equal(map_anon(AZ_USER_END + PAGE_SIZE, PAGE_SIZE, RW, 0) % PAGE_SIZE, 0);
+}
+
+static void neighbours_merge(void **state)
+{
+	map_anon(P(0), PAGE_SIZE, RW, FIXED);
+	map_anon(P(2), PAGE_SIZE, RW, FIXED);
+	assert_int_equal(aspace_check(as), 2);
+	map_anon(P(1), PAGE_SIZE, RW, FIXED);
+	assert_int_equal(aspace_check(as), 1);
+	map_anon(P(1), PAGE_SIZE, PROT_READ, FIXED);
+	assert_int_equal(aspace_check(as), 3);
+	assert_int_equal(aspace_unmap(as, P(0), 3 * PAGE_SIZE), 0);
+	assert_int_equal(aspace_check(as), 0);
+}
+
+static void faults_without_right(void **state)
+{
+	map_anon(P(0), PAGE_SIZE, PROT_READ, FIXED);
+	map_anon(P(1), PAGE_SIZE, 0, FIXED);
+	map_anon(P(2), PAGE_SIZE, PROT_WRITE, FIXED);
+	assert_int_equal(fault(P(3), 0), MAPERR);
+	assert_int_equal(fault(0, 0), MAPERR);
+	assert_int_equal(fault(AZ_USER_END - 1, 0), MAPERR);
+	assert_int_equal(fault(P(0), FAULT_WRITE), ACCERR);
+	assert_int_equal(fault(P(0), FAULT_EXEC), ACCERR);
+	assert_int_equal(fault(P(1), 0), ACCERR);
+	assert_int_equal(fault(P(2), 0), 0);
+	assert_int_equal(resident, PAGE_SIZE);
+	assert_int_equal(fault(P(0), 0), 0);
+	assert_int_equal(fault(P(0), FAULT_WRITE), ACCERR);
+}
+
+static void large_pages_where_they_fit(void **state)
+{
+	uaddr_t a = map_anon(0, 4 * MB + 5 * PAGE_SIZE, RW, 0);
+
+	assert_int_equal(fault(a + 3 * MB, FAULT_WRITE), 0);
+	assert_int_equal(span_at(a + 2 * MB), LARGE_SIZE);
+	assert_int_equal(span_at(a), 0);
+	assert_int_equal(*at(a + 3 * MB), 0);
+	assert_int_equal(resident, LARGE_SIZE);
+	assert_int_equal(fault(a + 4 * MB, FAULT_WRITE), 0);
+	assert_int_equal(span_at(a + 4 * MB), PAGE_SIZE);
+	assert_int_equal(resident, LARGE_SIZE + 5 * PAGE_SIZE);
+	assert_int_equal(committed, 4 * MB + 5 * PAGE_SIZE);
+}
+
+static void stacks_have_small_pages(void **state)
+{
+	uaddr_t top = aspace_map_stack(as), a;
+
+	assert_int_equal(top, AZ_USER_END);
+	assert_int_equal(committed, 0);
+	assert_int_equal(fault(top - 8, FAULT_WRITE), 0);
+	assert_int_equal(resident, 16 * PAGE_SIZE);
+	assert_int_equal(committed, 16 * PAGE_SIZE);
+	assert_int_equal(fault(top - 8 * MB, FAULT_WRITE), 0);
+	assert_int_equal(fault(top - 8 * MB - 1, FAULT_WRITE), MAPERR);
+	assert_int_equal(aspace_map_stack(as), -EEXIST);
+	a = map_anon(0, 8 * MB, RW, STACK);
+	assert_int_equal(fault(a + 4 * MB, FAULT_WRITE), 0);
+	assert_int_equal(span_at(a + 4 * MB), PAGE_SIZE);
+}
+
+static void memory_of_the_faulting_node(void **state)
+{
+	uaddr_t a = map_anon(0, 4 * MB, RW, 0);
+
+	host_node = 1;
+	fault(a, FAULT_WRITE);
+	assert_true(virt_to_phys(at(a)) >= HOST_PHYS_START + 64 * MB);
+	host_node = 0;
+	fault(a + 2 * MB, FAULT_WRITE);
+	assert_true(virt_to_phys(at(a + 2 * MB)) < HOST_PHYS_START + 64 * MB);
+}
+
+static void frames_are_zeroed_again(void **state)
+{
+	uaddr_t a = map_anon(0, 2 * MB, RW, POPULATE);
+
+	memset(at(a), 0x5a, LARGE_SIZE);
+	aspace_unmap(as, a, 2 * MB);
+	for (u32 i = 0; i < 40; i++) {
+		a = map_anon(0, PAGE_SIZE, RW, POPULATE);
+		assert_int_equal(*at(a) | *at(a + PAGE_SIZE - 1), 0);
+	}
+}
+
+static void partial_unmap_splits_large_pages(void **state)
+{
+	uaddr_t a = map_anon(0, 2 * MB, RW, POPULATE);
+
+	for (u32 i = 0; i < 512; i++)
+		*at(a + i * PAGE_SIZE) = i;
+	assert_int_equal(aspace_unmap(as, a + 7 * PAGE_SIZE, 100), 0);
+	aspace_check(as);
+	assert_int_equal(resident, 2 * MB - PAGE_SIZE);
+	assert_int_equal(committed, 2 * MB - PAGE_SIZE);
+	assert_int_equal(span_at(a + 7 * PAGE_SIZE), 0);
+	assert_int_equal(*pt_find(as->pgd, a, &(u64){ 0 }) & PTE_LARGE, 0);	/* another meaning in a small entry */
+	for (u32 i = 0; i < 512; i++) {
+		if (i != 7)
+			assert_int_equal(*at(a + i * PAGE_SIZE), (u8)i);
+	}
+	assert_int_equal(fault(a + 7 * PAGE_SIZE, 0), MAPERR);
+}
+
+static void unmap_errors_and_holes(void **state)
+{
+	assert_int_equal(aspace_unmap(as, P(0), 0), -EINVAL);
+	assert_int_equal(aspace_unmap(as, P(0) + 1, 1), -EINVAL);
+	assert_int_equal(aspace_unmap(as, AZ_USER_END, PAGE_SIZE), -EINVAL);
+	assert_int_equal(aspace_unmap(as, P(0), ~0ULL), -EINVAL);
+	assert_int_equal(aspace_unmap(as, P(0), AZ_USER_END), -EINVAL);
+	assert_int_equal(aspace_unmap(as, P(0), MB), 0);
+}
+
+static void fixed_replaces(void **state)
+{
+	map_anon(P(0), 8 * PAGE_SIZE, RW, FIXED | POPULATE);
+	memset(at(P(3)), 1, PAGE_SIZE);
+	assert_int_equal(map_anon(P(2), 3 * PAGE_SIZE, RW, FIXED), P(2));
+	assert_int_equal(span_at(P(3)), 0);
+	assert_int_equal(committed, 8 * PAGE_SIZE);
+	assert_int_equal(fault(P(3), 0), 0);
+	assert_int_equal(*at(P(3)), 0);
+	assert_int_equal(aspace_check(as), 1);
+}
+
+static void protect_keeps_contents(void **state)
+{
+	uaddr_t a = map_anon(0, 4 * MB, RW, POPULATE);
+
+	*at(a + 9 * PAGE_SIZE) = 77;
+	assert_int_equal(aspace_protect(as, a + 9 * PAGE_SIZE, PAGE_SIZE, 0), 0);
+	aspace_check(as);
+	assert_int_equal(fault(a + 9 * PAGE_SIZE, 0), ACCERR);
+	assert_int_equal(span_at(a + 9 * PAGE_SIZE), 0);
+	assert_int_equal(span_at(a + 2 * MB), LARGE_SIZE);
+	assert_int_equal(aspace_protect(as, a, 4 * MB, PROT_READ), 0);
+	assert_int_equal(*at(a + 9 * PAGE_SIZE), 77);
+	assert_int_equal(fault(a + 9 * PAGE_SIZE, FAULT_WRITE), ACCERR);
+	assert_int_equal(aspace_protect(as, a, 4 * MB, RW), 0);
+	assert_int_equal(aspace_check(as), 1);
+	assert_int_equal(fault(a + 9 * PAGE_SIZE, FAULT_WRITE), 0);
+	assert_int_equal(*at(a + 9 * PAGE_SIZE), 77);
+}
+
+static void protect_errors(void **state)
+{
+	map_anon(P(0), PAGE_SIZE, RW, FIXED);
+	map_anon(P(2), PAGE_SIZE, RW, FIXED);
+	assert_int_equal(aspace_protect(as, P(0) + 1, 1, PROT_READ), -EINVAL);
+	assert_int_equal(aspace_protect(as, P(0), 1, 0x100), -EINVAL);
+	assert_int_equal(aspace_protect(as, P(0), 0, PROT_READ), 0);
+	assert_int_equal(aspace_protect(as, P(0), 3 * PAGE_SIZE, PROT_READ), -ENOMEM);
+	assert_int_equal(aspace_protect(as, P(1), PAGE_SIZE, PROT_READ), -ENOMEM);
+	assert_int_equal(aspace_protect(as, P(0), ~0ULL - P(1), PROT_READ), -ENOMEM);
+	assert_int_equal(aspace_protect(as, AZ_USER_END, PAGE_SIZE, PROT_READ), -ENOMEM);
+	aspace_check(as);
+	assert_int_equal(committed, 2 * PAGE_SIZE);
+}
+
+static void commitment_by_kind(void **state)
+{
+	uaddr_t none = map_anon(0, 64 * MB, 0, 0), a;
+
+	assert_int_equal(committed, 0);
+	assert_int_equal(aspace_protect(as, none, MB, RW), 0);
+	assert_int_equal(committed, MB);
+	assert_int_equal(aspace_protect(as, none, MB, PROT_READ), 0);
+	assert_int_equal(committed, MB);
+	assert_int_equal(aspace_unmap(as, none, 64 * MB), 0);
+	assert_int_equal(committed, 0);
+	a = map_anon(0, 64 * MB, PROT_READ, 0);
+	assert_int_equal(fault(a, 0), 0);
+	assert_int_equal(committed, LARGE_SIZE);
+	assert_int_equal(aspace_protect(as, a, 4 * MB, RW), 0);
+	assert_int_equal(committed, 4 * MB);
+	aspace_check(as);
+	a = map_anon(0, 1ULL << 40, RW, NORESERVE);
+	assert_true(a > 0);
+	assert_int_equal(committed, 4 * MB);
+	assert_int_equal(fault(a + (1ULL << 39), FAULT_WRITE), 0);
+	assert_int_equal(committed, 4 * MB + LARGE_SIZE);
+}
+
+static void too_much_is_refused_at_once(void **state)
+{
+	u64 all = (stats[0].total + stats[1].total) << PAGE_SHIFT;
+	long none;
+
+	assert_int_equal(map_anon(0, all, RW, 0), -ENOMEM);
+	assert_int_equal(committed, 0);
+	none = map_anon(0, all, 0, 0);
+	assert_int_equal(aspace_protect(as, none, all, RW), -ENOMEM);
+	assert_int_equal(committed, 0);
+	assert_true(map_anon(0, all / 2, RW, 0) > 0);
+	assert_int_equal(map_anon(0, all / 2, RW, 0), -ENOMEM);
+}
+
+/* What was promised is there, to the last page. */
+static void promises_are_kept(void **state)
+{
+	u64 all = ALIGN_DOWN(((stats[0].total + stats[1].total) << PAGE_SHIFT) * 63 / 64, PAGE_SIZE) - 9 * MB;
+	long a = map_anon(0, all, RW, POPULATE);
+
+	assert_true(a > 0);
+	assert_int_equal(resident, all);
+}
+
+static void a_limited_process(void **state)
+{
+	destroy();
+	create(8 * MB);
+	assert_int_equal(commit_in_use(), commit_before + 8 * MB);
+	assert_int_equal(map_anon(0, 9 * MB, RW, 0), -ENOMEM);
+	assert_true(map_anon(0, 6 * MB, RW, 0) > 0);
+	assert_int_equal(map_anon(0, 3 * MB, RW, 0), -ENOMEM);
+	assert_int_equal(commit_in_use(), commit_before + 8 * MB);
+	assert_null(aspace_create(1ULL << 40, MB));
+	/* untouched so far: fails when touched */
+	long a = map_anon(0, 8 * MB, RW, NORESERVE);
+
+	assert_int_equal(fault(a, FAULT_WRITE), 0);
+	assert_int_equal(fault(a + 4 * MB, FAULT_WRITE), -ENOMEM);
+	aspace_check(as);
+}
+
+/* Who has taken all that mmap gives can still run code that was never touched before. */
+static void text_fits_when_nothing_else_does(void **state)
+{
+	destroy();
+	create(8 * MB);
+	long text = map_anon(0, 4 * PAGE_SIZE, PROT_READ, 0);
+
+	while (map_anon(0, PAGE_SIZE, RW, 0) > 0)
+		;
+	assert_int_equal(fault(text, 0), 0);
+	assert_int_equal(map_anon(0, PAGE_SIZE, RW, 0), -ENOMEM);
+}
+
+static void limits_of_the_process(void **state)
+{
+	aspace_set_limits(as, 4 * MB, 2 * MB);
+	assert_int_equal(map_anon(0, 3 * MB, RW, 0), -ENOMEM);
+	assert_true(map_anon(0, 3 * MB, PROT_READ, 0) > 0);
+	assert_int_equal(map_anon(0, 2 * MB, PROT_READ, 0), -ENOMEM);
+	assert_int_equal(map_anon(P(0), MB, RW, FIXED), P(0));
+	assert_int_equal(map_anon(P(0), MB, RW, FIXED), P(0));
+	aspace_set_brk(as, P(10000));
+	assert_int_equal(aspace_brk(as, P(10000) + 2 * MB), P(10000));
+}
+
+static void heap(void **state)
+{
+	uaddr_t start = P(0);
+
+	aspace_set_brk(as, start - 5);
+	assert_int_equal(aspace_brk(as, 0), start);
+	assert_int_equal(aspace_brk(as, start + 100), start + 100);
+	assert_int_equal(committed, PAGE_SIZE);
+	assert_int_equal(fault(start, FAULT_WRITE), 0);
+	assert_int_equal(aspace_brk(as, start + 5 * MB), start + 5 * MB);
+	assert_int_equal(aspace_check(as), 1);
+	assert_int_equal(fault(start + 3 * MB, FAULT_WRITE), 0);
+	assert_int_equal(aspace_brk(as, start + MB), start + MB);
+	assert_int_equal(committed, MB);
+	assert_int_equal(aspace_brk(as, start - 1), start + MB);
+	assert_int_equal(aspace_brk(as, ~0ULL), start + MB);
+	map_anon(start + 2 * MB, PAGE_SIZE, RW, FIXED);
+	assert_int_equal(aspace_brk(as, start + 3 * MB), start + MB);
+	assert_int_equal(aspace_brk(as, start + 2 * MB), start + 2 * MB);
+	assert_int_equal(aspace_brk(as, start), start);
+	aspace_check(as);
+}
+
+static void advice(void **state)
+{
+	uaddr_t a = map_anon(0, 4 * MB, RW, POPULATE);
+
+	memset(at(a), 1, LARGE_SIZE);
+	assert_int_equal(aspace_advise(as, a + PAGE_SIZE, 2 * PAGE_SIZE, DONTNEED), 0);
+	aspace_check(as);
+	assert_int_equal(resident, 4 * MB - 2 * PAGE_SIZE);
+	assert_int_equal(committed, 4 * MB);
+	assert_int_equal(*at(a), 1);
+	assert_int_equal(*at(a + 3 * PAGE_SIZE), 1);
+	assert_int_equal(fault(a + PAGE_SIZE, 0), 0);
+	assert_int_equal(*at(a + PAGE_SIZE), 0);
+	assert_int_equal(aspace_advise(as, a, 4 * MB, FREE), 0);
+	assert_int_equal(resident, 0);
+	assert_int_equal(aspace_advise(as, a + 1, 1, DONTNEED), -EINVAL);
+	assert_int_equal(aspace_advise(as, a, 0, DONTNEED), 0);
+	assert_int_equal(aspace_advise(as, a, ~0ULL, DONTNEED), -EINVAL);
+	assert_int_equal(aspace_advise(as, a, 1, 9), -EINVAL);
+	assert_int_equal(aspace_advise(as, a, 1, 12345), -EINVAL);
+	assert_int_equal(aspace_advise(as, a, 1, 14), 0);
+	assert_int_equal(aspace_advise(as, P(0), 1, 14), -ENOMEM);
+	aspace_unmap(as, a + MB, MB);
+	assert_int_equal(aspace_populate(as, a, MB, true), 0);
+	assert_int_equal(aspace_populate(as, a + 2 * MB, MB, true), 0);
+	assert_int_equal(aspace_advise(as, a, 4 * MB, DONTNEED), -ENOMEM);
+	assert_int_equal(resident, 0);
+}
+
+static void populate(void **state)
+{
+	uaddr_t a = map_anon(0, 3 * MB, RW, 0), b = map_anon(0, MB, PROT_READ, 0);
+
+	assert_int_equal(aspace_populate(as, a + 5, 3 * MB - 5, true), 0);
+	assert_int_equal(resident, 3 * MB);
+	assert_int_equal(aspace_populate(as, a + 5, 3 * MB, true), -EFAULT);
+	assert_int_equal(aspace_populate(as, b, 1, true), -EFAULT);
+	assert_int_equal(aspace_populate(as, b, 1, false), 0);
+	assert_int_equal(aspace_populate(as, 0, 1, false), -EFAULT);
+	assert_int_equal(aspace_populate(as, a, 0, true), 0);
+	assert_int_equal(aspace_populate(as, a, ~0ULL, true), -EFAULT);
+	assert_int_equal(aspace_populate(as, ~0ULL, 1, true), -EFAULT);
+}
+
+/* ---- Files ---- */
+
+static void private_file(void **state)
+{
+	uaddr_t a = map(0, 4 * LARGE_SIZE, PROT_READ, PRIVATE, 3, 0);
+	u64 last = ALIGN_DOWN(FILE_SIZE, PAGE_SIZE);
+
+	assert_int_equal(fault(a + 123456, 0), 0);
+	assert_int_equal(fake.reads, 1);
+	for (u64 i = 0; i < LARGE_SIZE - a % LARGE_SIZE; i += 999)
+		assert_int_equal(*at(a + i), fake_file_byte(i));
+	assert_int_equal(committed, resident);
+	assert_int_equal(fault(a + last, 0), 0);
+	assert_int_equal(*at(a + FILE_SIZE - 1), fake_file_byte(FILE_SIZE - 1));
+	assert_int_equal(*at(a + FILE_SIZE), 0);
+	assert_int_equal(*at(a + last + PAGE_SIZE - 1), 0);
+	assert_int_equal(fault(a + last + PAGE_SIZE, 0), -EIO);
+	assert_int_equal(fault(a + last, FAULT_WRITE), ACCERR);
+	assert_int_equal(aspace_unmap(as, a, 4 * LARGE_SIZE), 0);
+	assert_int_equal(fake.opened, 1);
+	assert_int_equal(fake.closed, 1);
+	assert_int_equal(committed, 0);
+}
+
+static void private_file_large_page(void **state)
+{
+	uaddr_t a = map(8 * LARGE_SIZE, 2 * LARGE_SIZE, PROT_READ | PROT_EXEC, PRIVATE | FIXED, 3, PAGE_SIZE);
+
+	assert_int_equal(fault(a, FAULT_EXEC), 0);
+	assert_int_equal(span_at(a), LARGE_SIZE);
+	assert_int_equal(*at(a + 4097), fake_file_byte(PAGE_SIZE + 4097));
+}
+
+/* The loader's way: one mapping for all, then parts of it again with other rights. */
+static void parts_of_a_file(void **state)
+{
+	uaddr_t a = map(0, 64 * PAGE_SIZE, PROT_READ, PRIVATE, 3, 0);
+
+	assert_int_equal(map(a + 16 * PAGE_SIZE, 16 * PAGE_SIZE, PROT_READ | PROT_EXEC, PRIVATE | FIXED, 3, 16 * PAGE_SIZE),
+			 a + 16 * PAGE_SIZE);
+	assert_int_equal(map(a + 32 * PAGE_SIZE, 8 * PAGE_SIZE, RW, PRIVATE | FIXED, 3, 31 * PAGE_SIZE), a + 32 * PAGE_SIZE);
+	assert_int_equal(map_anon(a + 40 * PAGE_SIZE, 24 * PAGE_SIZE, RW, FIXED), a + 40 * PAGE_SIZE);
+	assert_int_equal(fault(a + 20 * PAGE_SIZE, FAULT_EXEC), 0);
+	assert_int_equal(*at(a + 20 * PAGE_SIZE + 1), fake_file_byte(20 * PAGE_SIZE + 1));
+	assert_int_equal(fault(a + 33 * PAGE_SIZE, FAULT_WRITE), 0);
+	assert_int_equal(*at(a + 33 * PAGE_SIZE + 2), fake_file_byte(32 * PAGE_SIZE + 2));
+	*at(a + 33 * PAGE_SIZE) = 200;
+	assert_int_equal(aspace_protect(as, a + 32 * PAGE_SIZE, 4 * PAGE_SIZE, PROT_READ), 0);
+	aspace_check(as);
+	assert_int_equal(*at(a + 33 * PAGE_SIZE), 200);
+	assert_int_equal(aspace_advise(as, a + 33 * PAGE_SIZE, PAGE_SIZE, DONTNEED), 0);
+	assert_int_equal(fault(a + 33 * PAGE_SIZE, 0), 0);
+	assert_int_equal(*at(a + 33 * PAGE_SIZE), fake_file_byte(32 * PAGE_SIZE));
+	assert_int_equal(fake.opened, 3);
+	assert_int_equal(aspace_unmap(as, a, 64 * PAGE_SIZE), 0);
+	assert_int_equal(fake.closed, 3);
+}
+
+static void unmap_during_read(void)
+{
+	aspace_unmap(as, P(0), 8 * PAGE_SIZE);
+}
+
+static void replace_during_read(void)
+{
+	map_anon(P(0), 8 * PAGE_SIZE, RW, FIXED);
+}
+
+static void world_changes_during_a_read(void **state)
+{
+	map(P(0), 8 * PAGE_SIZE, PROT_READ, PRIVATE | FIXED, 3, 0);
+	fake.during = unmap_during_read;
+	assert_int_equal(fault(P(1), 0), MAPERR);
+	assert_int_equal(fake.closed, 1);
+	map(P(0), 8 * PAGE_SIZE, PROT_READ, PRIVATE | FIXED, 3, 0);
+	fake.during = replace_during_read;
+	assert_int_equal(fault(P(1), 0), 0);
+	assert_int_equal(*at(P(1)), 0);
+	assert_int_equal(fake.closed, 2);
+	assert_int_equal(resident, 8 * PAGE_SIZE);
+}
+
+static void failed_reads(void **state)
+{
+	map(P(0), 8 * PAGE_SIZE, PROT_READ, PRIVATE | FIXED, 3, 0);
+	assert_int_equal(fault(P(1), FAULT_NOWAIT), -EAGAIN);
+	fake.fail = -ENOMEM;
+	assert_int_equal(fault(P(1), 0), -EIO);
+	/* the thread is killed, the twin reads on: the frames must stay away from others */
+	fake.fail = -EINTR;
+	u64 before = frames_in_use();
+
+	assert_int_equal(fault(P(1), 0), -EINTR);
+	assert_true(frames_in_use() >= before + 8);
+	assert_int_equal(resident, 0);
+	assert_int_equal(fault(P(1), 0), 0);
+	assert_int_equal(*at(P(1)), fake_file_byte(PAGE_SIZE));
+}
+
+static void linux_backed(void **state)
+{
+	uaddr_t a = map(0, 4 * PAGE_SIZE, RW, SHARED, 4, 0);
+
+	assert_int_equal(fake.maps, 1);
+	assert_int_equal(fault(a + 5, FAULT_NOWAIT), -EAGAIN);
+	assert_int_equal(fault(a + 5, 0), 0);
+	assert_int_equal(fault(a + 5, 0), 0);
+	assert_int_equal(fake.faults, 1);
+	assert_int_equal(pte_frame(*pt_find(as->pgd, a, &(u64){ 0 })), FOREIGN_BASE + a);
+	assert_int_equal(fault(a, FAULT_WRITE), 0);
+	assert_int_equal(fake.faults, 2);
+	assert_int_equal(resident, 0);
+	assert_int_equal(committed, 0);
+	fake.read_only = true;
+	assert_int_equal(fault(a + PAGE_SIZE, FAULT_WRITE), -EIO);
+	assert_int_equal(aspace_protect(as, a, PAGE_SIZE, PROT_READ), 0);
+	assert_int_equal(aspace_protect(as, a, PAGE_SIZE, RW), 0);
+	assert_false(pte_writable(*pt_find(as->pgd, a, &(u64){ 0 })));
+	assert_int_equal(fake.protects, 2);
+	fake.fail = -EACCES;
+	assert_int_equal(aspace_protect(as, a, PAGE_SIZE, RW), -EACCES);
+	assert_int_equal(aspace_advise(as, a, PAGE_SIZE, DONTNEED), 0);
+	assert_int_equal(aspace_unmap(as, a + PAGE_SIZE, PAGE_SIZE), 0);
+	assert_int_equal(fake.unmaps, 1);
+	assert_int_equal(aspace_unmap(as, a, 4 * PAGE_SIZE), 0);
+	assert_int_equal(fake.unmaps, 3);
+	assert_int_equal(fake.zaps, 0);
+}
+
+static void linux_backed_goes_during_a_fault(void **state)
+{
+	map(P(0), 8 * PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
+	fake.during = unmap_during_read;
+	assert_int_equal(fault(P(1), 0), MAPERR);
+}
+
+/* ---- The mirror ---- */
+
+static void what_was_not_mirrored_costs_no_call(void **state)
+{
+	uaddr_t a = map_anon(0, 4 * MB, RW, POPULATE);
+
+	aspace_protect(as, a, MB, PROT_READ);
+	aspace_advise(as, a, 3 * MB, DONTNEED);
+	aspace_unmap(as, a, 4 * MB);
+	assert_int_equal(fake.calls, 0);
+}
+
+static void mirrored_memory_is_zapped_first(void **state)
+{
+	uaddr_t a = map_anon(0, 4 * MB, RW, POPULATE);
+
+	assert_true(fake_mirror(a));
+	assert_int_equal(aspace_protect(as, a, 4 * MB, RW), 0);
+	assert_int_equal(fake.zaps, 0);
+	assert_int_equal(aspace_protect(as, a, 4 * MB, PROT_READ), 0);
+	assert_int_equal(fake.zaps, 1);
+	assert_int_equal(*pt_find(as->pgd, a, &(u64){ 0 }) & AZ_PTE_MIRRORED, 0);
+	assert_true(pte_present(*pt_find(as->pgd, a, &(u64){ 0 })));
+	assert_true(fake_mirror(a + 3 * PAGE_SIZE));
+	assert_int_equal(aspace_advise(as, a + MB, PAGE_SIZE, DONTNEED), 0);
+	assert_int_equal(fake.zaps, 2);
+	assert_int_equal(aspace_unmap(as, a, PAGE_SIZE), 0);
+	assert_int_equal(fake.zaps, 3);
+	assert_int_equal(aspace_unmap(as, a, 4 * MB), 0);
+	assert_int_equal(fake.zaps, 4);
+	assert_int_equal(fake.pins, 0);
+}
+
+static void pinned_frames_are_quarantined(void **state)
+{
+	uaddr_t a = map_anon(0, 2 * MB, RW, POPULATE);
+
+	fake_mirror(a);
+	fake.pin = true;
+	assert_int_equal(aspace_unmap(as, a, 2 * MB), 0);
+	assert_int_equal(fake.pins, 1);
+	assert_int_equal(stats[0].quarantined, 512);
+	assert_int_equal(resident, 0);
+	frame_unpin(fake.pinned, fake.pin_order);
+	assert_int_equal(stats[0].quarantined, 0);
+}
+
+/* mprotect keeps a frame that Linux uses; it must still not be reused before Linux is done. */
+static void pinned_frames_that_stay(void **state)
+{
+	map_anon(P(0), PAGE_SIZE, RW, FIXED | POPULATE);
+	fake_mirror(P(0));
+	fake.pin = true;
+	assert_int_equal(aspace_protect(as, P(0), PAGE_SIZE, PROT_READ), 0);
+	assert_int_equal(fake.pins, 1);
+	assert_true(span_at(P(0)));
+	assert_int_equal(aspace_unmap(as, P(0), PAGE_SIZE), 0);
+	assert_int_equal(fake.zaps, 1);
+	assert_int_equal(stats[0].quarantined, 1);
+	frame_unpin(fake.pinned, fake.pin_order);
+	assert_int_equal(stats[0].quarantined, 0);
+}
+
+static void pinned_at_the_end(void **state)
+{
+	u64 *entry, span;
+	paddr_t p;
+
+	map_anon(P(0), PAGE_SIZE, RW, FIXED | POPULATE);
+	fake_mirror(P(0));
+	entry = pt_find(as->pgd, P(0), &span);
+	*entry |= AZ_PTE_PINNED;
+	p = pte_frame(*entry);
+	destroy();
+	assert_int_equal(stats[0].quarantined, 1);
+	frame_unpin(p, 0);
+	assert_int_equal(stats[0].quarantined, 0);
+	create(0);
+}
+
+static void fault_during_zap(void)
+{
+	/* another thread faults at the edge of what is zapped: neighbours are not disturbed */
+	assert_int_equal(aspace_populate(as, P(1), PAGE_SIZE, true), 0);
+	assert_int_equal(aspace_populate(as, P(0), PAGE_SIZE, true), -EFAULT);
+}
+
+static void faults_while_a_range_goes(void **state)
+{
+	map_anon(P(0), 2 * PAGE_SIZE, RW, FIXED | POPULATE);
+	fake_mirror(P(0));
+	aspace_advise(as, P(1), PAGE_SIZE, DONTNEED);
+	assert_int_equal(aspace_unmap(as, P(1), PAGE_SIZE), 0);
+	map_anon(P(1), PAGE_SIZE, PROT_READ | PROT_WRITE, FIXED);
+	fake.during = fault_during_zap;
+	/* P(0) is out of the tree already, so that fault does not wait */
+	assert_int_equal(aspace_unmap(as, P(0), PAGE_SIZE), 0);
+}
+
+static void zap_ends(void)
+{
+	assert_int_equal(resident, 0);
+	as->zap_start = as->zap_end = 0;
+}
+
+static void zap_begins(void)
+{
+	as->zap_start = P(0);
+	as->zap_end = P(8);
+	host_on_park = zap_ends;
+}
+
+/* A fault that began before a zap must not put pages into the range while Linux is at it. */
+static void zap_begins_during_a_fault(void **state)
+{
+	map(P(0), 8 * PAGE_SIZE, PROT_READ, PRIVATE | FIXED, 3, 0);
+	fake.during = zap_begins;
+	assert_int_equal(fault(P(1), 0), 0);
+	assert_null(host_on_park);
+	assert_int_equal(resident, 8 * PAGE_SIZE);
+}
+
+/* The process ends while a zap is under way: its frames stay until destruction. */
+static void failed_zap(void **state)
+{
+	map_anon(P(0), 4 * PAGE_SIZE, RW, FIXED | POPULATE);
+	fake_mirror(P(0));
+	fake.fail = -EINTR;
+	assert_int_equal(aspace_unmap(as, P(0), 4 * PAGE_SIZE), -EINTR);
+	assert_int_equal(resident, 4 * PAGE_SIZE);
+	assert_int_equal(as->region_count, 0);
+	aspace_destroy(as);
+	assert_int_equal(resident + committed, 0);
+	create(0);
+}
+
+static void kernel_half_is_the_kernels(void **state)
+{
+	for (u32 i = 0; i < 512; i++)
+		assert_int_equal(as->pgd[i], i < 256 ? 0 : arch_kernel_pgd()[i]);
+	assert_int_equal(aspace_pgd(as), virt_to_phys(as->pgd));
+	aspace_set_active(as, 1000, true);
+	assert_true(aspace_is_active(as, 1000) && !aspace_is_active(as, 999));
+	aspace_set_active(as, 1000, false);
+	assert_false(aspace_is_active(as, 1000));
+}
+
+static void too_many_regions(void **state)
+{
+	uaddr_t a = map_anon(0, 140000 * PAGE_SIZE, PROT_READ, NORESERVE);
+	long ret = 0;
+	u32 i;
+
+	for (i = 0; i < 70000 && !ret; i++)
+		ret = aspace_protect(as, a + 2 * i * PAGE_SIZE, PAGE_SIZE, 0);
+	assert_int_equal(ret, -ENOMEM);
+	assert_true(as->region_count <= REGIONS_MAX);
+	assert_int_equal(map_anon(0, PAGE_SIZE, PROT_READ, 0), -ENOMEM);
+	assert_int_equal(aspace_unmap(as, a, 140000 * PAGE_SIZE), 0);
+}
+
+#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(linux_errors_of_mmap), T(linux_errors_of_addresses), T(placement), T(neighbours_merge), T(faults_without_right),
+		T(large_pages_where_they_fit), T(stacks_have_small_pages), T(memory_of_the_faulting_node), T(frames_are_zeroed_again),
+		T(partial_unmap_splits_large_pages), T(unmap_errors_and_holes), T(fixed_replaces), T(protect_keeps_contents),
+		T(protect_errors), T(commitment_by_kind), T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process),
+		T(text_fits_when_nothing_else_does), T(limits_of_the_process), T(heap), T(advice), T(populate),
+		T(private_file), T(private_file_large_page), T(parts_of_a_file), T(world_changes_during_a_read), T(failed_reads),
+		T(linux_backed), T(linux_backed_goes_during_a_fault),
+		T(what_was_not_mirrored_costs_no_call), T(mirrored_memory_is_zapped_first), T(pinned_frames_are_quarantined),
+		T(pinned_frames_that_stay), T(pinned_at_the_end), T(faults_while_a_range_goes), T(zap_begins_during_a_fault),
+		T(failed_zap),
+		T(kernel_half_is_the_kernels), T(too_many_regions),
+	};
+
+	return cmocka_run_group_tests_name("aspace", tests, setup_memory, NULL);
+}

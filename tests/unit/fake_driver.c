@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* See fake_driver.h. Insists on what the contract in azalea.h promises to the driver. */
+#include <string.h>
+
+#include "fake_driver.h"
+#include "log.h"
+#include "mm/aspace.h"
+#include "offload.h"
+
+#define LINUX_MPROTECT	10
+
+struct fake_driver fake;
+
+static void count(u32 *counter)
+{
+	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+u8 fake_file_byte(u64 offset)
+{
+	return offset / PAGE_SIZE * 7 + offset % 251 + 1;
+}
+
+bool fake_mirror(u64 addr)
+{
+	u64 span, *entry = pt_find(fake.as->pgd, addr, &span);
+	u64 e = entry ? pte_load(entry) : 0;
+
+	while (pte_present(e) && !(e & AZ_PTE_FOREIGN)) {
+		if (__atomic_compare_exchange_n(entry, &e, e | AZ_PTE_MIRRORED, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			return true;
+	}
+	return false;
+}
+
+static long file_open(int fd)
+{
+	if (fd != 3)
+		return fd == 5 ? -EACCES : -EBADF;
+	count(&fake.opened);
+	return 77;
+}
+
+static long file_read(u64 offset, paddr_t p, u64 len)
+{
+	u8 *dst = phys_to_virt(p);
+	u64 n = offset < FILE_SIZE ? min(len, FILE_SIZE - offset) : 0;
+
+	count(&fake.reads);
+	memset(dst, 0xee, len);		/* what Linux did not write must not be seen */
+	for (u64 i = 0; i < n; i++)
+		dst[i] = fake_file_byte(offset + i);
+	return n;
+}
+
+static long zap(uaddr_t addr, u64 len)
+{
+	uaddr_t end = addr + len;
+	u64 span, *entry;
+
+	count(&fake.zaps);
+	for (u32 i = 0; fake.threads && i < 20; i++)
+		arch_relax();	/* time for others to get in the way */
+	while ((entry = pt_next(fake.as->pgd, &addr, end, &span))) {
+		u64 e = pte_load(entry);
+
+		if (e & AZ_PTE_MIRRORED) {
+			check(!pte_present(e));
+			if (fake.pin) {
+				__atomic_fetch_or(entry, AZ_PTE_PINNED, __ATOMIC_SEQ_CST);
+				fake.pinned = pte_frame(e);
+				fake.pin_order = span == LARGE_SIZE ? LARGE_ORDER : 0;
+				fake.pins++;
+			}
+		}
+		addr += span;
+	}
+	return 0;
+}
+
+static long dispatch(u32 nr, const u64 arg[6])
+{
+	switch (nr) {
+	case AZ_CALL_FILE_OPEN:
+		return file_open(arg[0]);
+	case AZ_CALL_FILE_READ:
+		return file_read(arg[1], arg[2], arg[3]);
+	case AZ_CALL_FILE_CLOSE:
+		count(&fake.closed);
+		return 0;
+	case AZ_CALL_ZAP:
+		return zap(arg[0], arg[1]);
+	case AZ_CALL_LINUX_MAP:
+		count(&fake.maps);
+		return arg[4] == 4 ? (long)arg[0] : -EBADF;
+	case AZ_CALL_LINUX_UNMAP:
+		count(&fake.unmaps);
+		return 0;
+	case AZ_CALL_LINUX_FAULT:
+		count(&fake.faults);
+		return (FOREIGN_BASE + arg[0]) | (fake.read_only || !arg[1] ? 0 : 1);
+	case LINUX_MPROTECT:
+		count(&fake.protects);
+		return 0;
+	default:
+		return -ENOSYS;
+	}
+}
+
+long forward(u32 nr, const u64 arg[6])
+{
+	void (*during)(void) = fake.during;
+	long ret = fake.fail;
+
+	check(fake.threads || !spin_is_locked(&fake.as->lock));
+	count(&fake.calls);
+	if (during) {
+		fake.during = NULL;
+		during();
+	}
+	if (ret) {
+		fake.fail = 0;
+		return ret;
+	}
+	return dispatch(nr, arg);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The frame allocator: no frame twice, none lost, none touched before it is needed. */
+#include "unit.h"
+#include "../../lwk/mm/frame.c"
+
+#define NODE_SIZE	(64 * MB)
+
+static struct az_node_stats shared[2];
+
+/* Two nodes; the first range begins in the middle of a 2 MB block, as it does after the kernel's image. */
+static int setup(void **state)
+{
+	range_count = 0;
+	memset(nodes, 0, sizeof(nodes));
+	memset(shared, 0, sizeof(shared));
+	memset(own_stats, 0, sizeof(own_stats));
+	stats = own_stats;
+	frame_stats_bind(shared, 2);
+	frame_add_range(HOST_PHYS_START + 0x53000, NODE_SIZE - 0x53000, 0);
+	frame_add_range(HOST_PHYS_START + NODE_SIZE, NODE_SIZE, 1);
+	return 0;
+}
+
+static u64 total_free(void)
+{
+	return shared[0].free + shared[1].free;
+}
+
+static void counts_start_full(void **state)
+{
+	u64 frames = NODE_SIZE >> PAGE_SHIFT;
+
+	assert_int_equal(shared[0].free, shared[0].total);
+	assert_int_equal(shared[1].free, shared[1].total);
+	/* metadata takes four bytes per frame, in whole 2 MB blocks */
+	assert_int_equal(shared[1].total, frames - ALIGN_UP(frames * 4 / PAGE_SIZE, LARGE_SIZE >> PAGE_SHIFT));
+	assert_int_equal(shared[0].total, frames - ALIGN_UP(0x53 + frames * 4 / PAGE_SIZE, LARGE_SIZE >> PAGE_SHIFT));
+}
+
+/* Takes everything at one order, checks that it is disjoint and inside, gives it back in a mixed order. */
+static void exhaust(u32 order)
+{
+	u64 size = PAGE_SIZE << order, count = 0, before = total_free();
+	static paddr_t got[2 * NODE_SIZE / PAGE_SIZE];
+	static u8 seen[2 * NODE_SIZE / PAGE_SIZE];
+	paddr_t p;
+
+	memset(seen, 0, sizeof(seen));
+	while ((p = frame_alloc(order, 0))) {
+		u64 first = (p - HOST_PHYS_START) >> PAGE_SHIFT;
+
+		assert_int_equal(p % size, 0);
+		assert_true(p >= HOST_PHYS_START && p + size <= HOST_PHYS_START + 2 * NODE_SIZE);
+		for (u64 i = 0; i < 1u << order; i++)
+			assert_int_equal(seen[first + i]++, 0);
+		got[count++] = p;
+	}
+	assert_int_equal(total_free(), before - (count << order));
+	for (u64 i = 0; i < count; i += 2)
+		frame_free(got[i], order);
+	for (u64 i = 1; i < count; i += 2)
+		frame_free(got[i], order);
+	assert_int_equal(total_free(), before);
+}
+
+static void all_orders_give_all_memory(void **state)
+{
+	for (u32 order = 0; order < ORDERS; order++)
+		exhaust(order);
+	/* everything has merged again: as many large blocks as at the start */
+	for (u32 order = LARGE_ORDER + 1; order-- > 0;)
+		exhaust(order);
+	exhaust(0);
+	assert_true(frame_alloc(LARGE_ORDER, 0) != 0);
+}
+
+static void prefers_its_node_then_any(void **state)
+{
+	u64 node1 = HOST_PHYS_START + NODE_SIZE;
+	u64 count = shared[1].total;
+
+	for (u64 i = 0; i < count; i++)
+		assert_true(frame_alloc(0, 1) >= node1);
+	assert_int_equal(shared[1].free, 0);
+	assert_true(frame_alloc(0, 1) < node1);
+}
+
+static void fresh_memory_is_not_touched(void **state)
+{
+	struct frame_range *r = &ranges[1];
+	paddr_t fresh = r->fresh;
+	u32 *memory = phys_to_virt(fresh + LARGE_SIZE);
+	struct frame_meta *meta = metadata_of(r, fresh + LARGE_SIZE);
+
+	memset(memory, 0xa5, PAGE_SIZE);
+	memset(meta, 0xa5, sizeof(*meta));
+	assert_true(frame_alloc(0, 1) < fresh + LARGE_SIZE);
+	assert_true(r->fresh <= fresh + LARGE_SIZE);
+	assert_int_equal(*memory, 0xa5a5a5a5);
+	assert_int_equal(meta->state, 0xa5);
+}
+
+/* Metadata that was left by an earlier kernel must not count. */
+static void garbage_metadata_is_harmless(void **state)
+{
+	struct frame_range *r = &ranges[1];
+
+	memset(metadata_of(r, r->fresh), FRAME_FREE, 8 * 512 * sizeof(struct frame_meta));
+	for (u32 order = 0; order < ORDERS; order++) {
+		paddr_t p = frame_alloc(order, 1);
+
+		frame_free(p, order);
+	}
+	exhaust(3);
+}
+
+static void mistakes_fail_checks(void **state)
+{
+	paddr_t p = frame_alloc(2, 0), q = frame_alloc(0, 0);
+
+	frame_free(q, 0);
+	assert_check_fails(frame_free(q, 0));
+	assert_check_fails(frame_free(p, 1));
+	assert_check_fails(frame_free(p + PAGE_SIZE, 2));
+	assert_check_fails(frame_free(p + PAGE_SIZE, 0));
+	assert_check_fails(frame_free(p + 12, 0));
+	assert_check_fails(frame_free(0x1000, 0));
+	assert_check_fails(frame_free(ranges[1].fresh, 0));
+	assert_check_fails(frame_alloc(ORDERS, 0));
+	frame_free(p, 2);
+	assert_check_fails(frame_free(p, 2));
+}
+
+static void split_blocks_are_freed_one_by_one(void **state)
+{
+	u64 before = total_free();
+	paddr_t p = frame_alloc(LARGE_ORDER, 0);
+
+	frame_split(p, LARGE_ORDER);
+	assert_check_fails(frame_free(p, LARGE_ORDER));
+	for (u32 i = 0; i < 512; i++)
+		frame_free(p + (i ^ 5) * PAGE_SIZE, 0);
+	assert_int_equal(total_free(), before);
+	assert_int_equal(frame_alloc(LARGE_ORDER, 0), p);
+}
+
+static void pinned_frames_wait_in_quarantine(void **state)
+{
+	u64 before = total_free();
+	paddr_t p = frame_alloc(0, 0);
+
+	frame_pin(p, 0);
+	frame_pin(p, 0);
+	frame_free(p, 0);
+	assert_int_equal(total_free(), before - 1);
+	assert_int_equal(shared[0].quarantined, 1);
+	frame_unpin(p, 0);
+	assert_int_equal(shared[0].quarantined, 1);
+	frame_unpin(p, 0);
+	assert_int_equal(shared[0].quarantined, 0);
+	assert_int_equal(total_free(), before);
+}
+
+static void unpin_may_come_first(void **state)
+{
+	u64 before = total_free();
+	paddr_t p = frame_alloc(LARGE_ORDER, 0);
+
+	frame_unpin(p, LARGE_ORDER);
+	frame_pin(p, LARGE_ORDER);
+	frame_free(p, LARGE_ORDER);
+	assert_int_equal(total_free(), before);
+	assert_int_equal(shared[0].quarantined, 0);
+}
+
+static void pins_survive_a_split(void **state)
+{
+	u64 before = total_free();
+	paddr_t p = frame_alloc(LARGE_ORDER, 0);
+
+	frame_pin(p, LARGE_ORDER);
+	frame_split(p, LARGE_ORDER);
+	for (u32 i = 0; i < 512; i++)
+		frame_free(p + i * PAGE_SIZE, 0);
+	assert_int_equal(shared[0].quarantined, 512);
+	frame_unpin(p, LARGE_ORDER);
+	assert_int_equal(shared[0].quarantined, 0);
+	assert_int_equal(total_free(), before);
+}
+
+/* Linux is not believed. */
+static void wrong_unpins_change_nothing(void **state)
+{
+	u64 before = total_free();
+	paddr_t p = frame_alloc(0, 0);
+
+	frame_free(p, 0);
+	frame_unpin(p, 0);
+	frame_unpin(0x1000, 0);
+	frame_unpin(p + 1, 0);
+	frame_unpin(p, 60);
+	frame_unpin(ranges[1].end - PAGE_SIZE, 0);
+	assert_int_equal(total_free(), before);
+}
+
+static void *churn(void *arg)
+{
+	u32 seed = (uintptr_t)arg + 1;
+	paddr_t held[32] = { 0 };
+	u32 order[32];
+
+	for (u32 i = 0; i < 8000; i++) {
+		u32 n = next_random(&seed) % 32;
+
+		if (held[n]) {
+			assert_int_equal(*(u64 *)phys_to_virt(held[n]), held[n] ^ (uintptr_t)arg);
+			frame_free(held[n], order[n]);
+			held[n] = 0;
+		} else {
+			order[n] = next_random(&seed) % ORDERS;
+			held[n] = frame_alloc(order[n], (uintptr_t)arg & 1);
+			if (held[n])
+				*(u64 *)phys_to_virt(held[n]) = held[n] ^ (uintptr_t)arg;
+		}
+	}
+	for (u32 n = 0; n < 32; n++) {
+		if (held[n])
+			frame_free(held[n], order[n]);
+	}
+	return NULL;
+}
+
+static void threads_share(void **state)
+{
+	u64 before = total_free();
+
+	run_threads(churn);
+	assert_int_equal(total_free(), before);
+	exhaust(LARGE_ORDER);
+}
+
+static void commitment_is_bounded(void **state)
+{
+	u64 used = commit_in_use();
+
+	assert_false(commit_reserve(1ULL << 60));
+	assert_false(commit_reserve(~0ULL));
+	assert_int_equal(commit_in_use(), used);
+	assert_true(commit_reserve(MB));
+	assert_int_equal(commit_in_use(), used + MB);
+	commit_release(MB);
+	assert_check_fails(commit_release(used + 1));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(counts_start_full, setup),
+		cmocka_unit_test_setup(all_orders_give_all_memory, setup),
+		cmocka_unit_test_setup(prefers_its_node_then_any, setup),
+		cmocka_unit_test_setup(fresh_memory_is_not_touched, setup),
+		cmocka_unit_test_setup(garbage_metadata_is_harmless, setup),
+		cmocka_unit_test_setup(mistakes_fail_checks, setup),
+		cmocka_unit_test_setup(split_blocks_are_freed_one_by_one, setup),
+		cmocka_unit_test_setup(pinned_frames_wait_in_quarantine, setup),
+		cmocka_unit_test_setup(unpin_may_come_first, setup),
+		cmocka_unit_test_setup(pins_survive_a_split, setup),
+		cmocka_unit_test_setup(wrong_unpins_change_nothing, setup),
+		cmocka_unit_test_setup(threads_share, setup),
+		cmocka_unit_test_setup(commitment_is_bounded, setup),
+	};
+
+	return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The tree of regions against a plain array that does the same slowly. */
+#include "unit.h"
+#include "../../lwk/mm/region.c"
+
+#define PAGES	256
+#define BASE	0x100000ULL
+
+static struct az_node_stats stats[1];
+static struct region *tree;
+
+/* The model: for each page the region that covers it, by its serial number in prot; 0: free. */
+static u32 model[PAGES];
+
+static int setup_memory(void **state)
+{
+	frame_stats_bind(stats, 1);
+	frame_add_range(HOST_PHYS_START, 64 * MB, 0);
+	return 0;
+}
+
+static uaddr_t page(u32 n)
+{
+	return BASE + n * PAGE_SIZE;
+}
+
+static struct region *make(u32 start, u32 end, u32 prot)
+{
+	struct region *r = kmalloc(sizeof(*r));
+
+	r->start = page(start);
+	r->end = page(end);
+	r->prot = prot;
+	region_insert(&tree, r);
+	return r;
+}
+
+static int teardown(void **state)
+{
+	while (tree) {
+		struct region *r = tree;
+
+		region_remove(&tree, r);
+		kfree(r);
+	}
+	return 0;
+}
+
+static void empty_tree(void **state)
+{
+	assert_null(region_next(tree, 0));
+	assert_null(region_find(tree, BASE));
+	assert_int_equal(region_check(tree), 0);
+	assert_int_equal(region_gap(tree, page(0), page(10), 3 * PAGE_SIZE, PAGE_SIZE), page(7));
+	assert_int_equal(region_gap(tree, page(0), page(10), 11 * PAGE_SIZE, PAGE_SIZE), 0);
+}
+
+static void borders_belong_to_the_upper_region(void **state)
+{
+	struct region *a = make(2, 4, 1), *b = make(4, 6, 2), *c = make(9, 10, 3);
+
+	assert_null(region_find(tree, page(2) - 1));
+	assert_ptr_equal(region_find(tree, page(2)), a);
+	assert_ptr_equal(region_find(tree, page(4) - 1), a);
+	assert_ptr_equal(region_find(tree, page(4)), b);
+	assert_null(region_find(tree, page(6)));
+	assert_ptr_equal(region_next(tree, page(6)), c);
+	assert_null(region_next(tree, page(10)));
+	assert_int_equal(region_check(tree), 3);
+}
+
+static void split_and_merge(void **state)
+{
+	struct file_ref file = { .refs = 1 };
+	struct region *r = make(0, 10, 1), *upper;
+
+	r->file = &file;
+	r->offset = 0x5000;
+	upper = region_split(&tree, r, page(4));
+	assert_int_equal(upper->offset, 0x9000);
+	assert_int_equal(file.refs, 2);
+	assert_int_equal(region_check(tree), 2);
+	upper->prot = 2;
+	assert_null(region_merge(&tree, page(4)));
+	upper->prot = 1;
+	upper->offset += PAGE_SIZE;
+	assert_null(region_merge(&tree, page(4)));
+	upper->offset -= PAGE_SIZE;
+	assert_ptr_equal(region_merge(&tree, page(4)), upper);
+	kfree(upper);
+	assert_int_equal(region_check(tree), 1);
+	assert_int_equal(r->end, page(10));
+	assert_null(region_merge(&tree, page(0)));
+	assert_null(region_merge(&tree, page(10)));
+	assert_null(region_merge(&tree, page(5)));
+}
+
+static uaddr_t model_gap(u32 low, u32 high, u32 len, u32 align)
+{
+	for (u32 start = high - len + 1; start-- > low;) {
+		u32 n = 0;
+
+		if (page(start) % (align * PAGE_SIZE))
+			continue;
+		while (n < len && !model[start + n])
+			n++;
+		if (n == len)
+			return page(start);
+	}
+	return 0;
+}
+
+static void compare(u32 *seed)
+{
+	u32 low = next_random(seed) % 64, high = PAGES - next_random(seed) % 64;
+	u32 len = 1 + next_random(seed) % 12, align = 1 << next_random(seed) % 4;
+
+	region_check(tree);
+	for (u32 i = 0; i < PAGES; i++) {
+		struct region *r = region_find(tree, page(i) + 123);
+
+		assert_int_equal(r ? r->prot : 0, model[i]);
+	}
+	assert_int_equal(region_gap(tree, page(low), page(high), len * PAGE_SIZE, align * PAGE_SIZE),
+			 model_gap(low, high, len, align));
+}
+
+static void random_against_model(void **state)
+{
+	u32 seed = 7, serial = 0;
+
+	memset(model, 0, sizeof(model));
+	for (u32 round = 0; round < 3000; round++) {
+		u32 at = next_random(&seed) % PAGES, len = 1 + next_random(&seed) % 8;
+		struct region *r = region_find(tree, page(at));
+
+		if (r && next_random(&seed) % 3 == 0 && r->start < page(at)) {
+			r = region_split(&tree, r, page(at));
+			r->prot = ++serial;
+			for (uaddr_t a = r->start; a < r->end; a += PAGE_SIZE)
+				model[(a - BASE) / PAGE_SIZE] = serial;
+		} else if (r) {
+			for (uaddr_t a = r->start; a < r->end; a += PAGE_SIZE)
+				model[(a - BASE) / PAGE_SIZE] = 0;
+			region_remove(&tree, r);
+			kfree(r);
+		} else {
+			u32 n = 0;
+
+			serial++;
+			while (n < len && at + n < PAGES && !model[at + n])
+				model[at + n++] = serial;
+			make(at, at + n, serial);
+		}
+		compare(&seed);
+	}
+}
+
+static u32 depth(const struct region *r)
+{
+	return r ? 1 + max(depth(r->left), depth(r->right)) : 0;
+}
+
+static void stays_shallow(void **state)
+{
+	for (u32 i = 0; i < 20000; i++)
+		make(2 * i, 2 * i + 1, 1);
+	assert_int_equal(region_check(tree), 20000);
+	assert_true(depth(tree) < 60);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(empty_tree, teardown),
+		cmocka_unit_test_teardown(borders_belong_to_the_upper_region, teardown),
+		cmocka_unit_test_teardown(split_and_merge, teardown),
+		cmocka_unit_test_teardown(random_against_model, teardown),
+		cmocka_unit_test_teardown(stays_shallow, teardown),
+	};
+
+	return cmocka_run_group_tests_name("region", tests, setup_memory, NULL);
+}
