@@ -26,14 +26,21 @@ u32 frame_order(paddr_t p);
 void frame_pin(paddr_t p, u32 order);
 void frame_unpin(paddr_t p, u32 order);
 
-/* ---- commit.c ---- */
+/* ---- commit.c: promises of memory never exceed memory ---- */
+
+struct budget;			/* what promises are made from; counted references */
+
 void commit_add(u64 bytes);
-/* Commitment: promises of memory never exceed memory. Reserve returns false and changes nothing when @bytes are not to be had. */
-bool commit_reserve(u64 bytes);		/* for what is touched now */
-bool commit_promise(u64 bytes);		/* for mmap and the like: leaves commit_unasked() */
-u64 commit_unasked(u64 limit);		/* of so much memory, the part that promises leave */
-void commit_release(u64 bytes);
+/* Bytes that are promised or set aside. */
 u64 commit_in_use(void);
+/* Sets @limit bytes aside for a family of processes, NULL if they are not to be had; with 0 the common budget that all others share. */
+struct budget *budget_create(u64 limit);
+struct budget *budget_get(struct budget *b);
+void budget_put(struct budget *b);
+/* Both return false and change nothing when @bytes are not to be had. */
+bool budget_reserve(struct budget *b, u64 bytes);	/* for what is touched now */
+bool budget_promise(struct budget *b, u64 bytes);	/* for mmap and the like: leaves some for what is touched without asking */
+void budget_release(struct budget *b, u64 bytes);
 
 /* ---- kmalloc.c: kernel objects up to 2 MB, zeroed; NULL if memory is short ---- */
 void *kmalloc(size_t size);
@@ -47,20 +54,22 @@ struct aspace;			/* mm/aspace.h */
 #define FAULT_EXEC	2
 #define FAULT_NOWAIT	4	/* the twin waits for this page: nothing can be forwarded; -EAGAIN if that is needed */
 
+/* An empty address space whose memory counts against @budget, of which it holds a reference of its own. NULL if memory is short. */
+struct aspace *aspace_create(struct budget *budget, u64 stack_limit);
+struct budget *aspace_budget(struct aspace *as);	/* for the address spaces of its family */
 /*
- * @commit_limit: bytes that are set aside for this address space alone and that it cannot exceed (NULL if they are not to be
- * had); 0: it shares what nobody has set aside.
+ * Processes may share an address space (vfork); each holds a reference. The last put frees all regions, frames and page tables
+ * except PINNED frames: no thread may run in it then, and nothing is forwarded. Threads that end while they wait in forward() must
+ * return through it with an error first, or what they hold is lost.
  */
-struct aspace *aspace_create(u64 commit_limit, u64 stack_limit);
+struct aspace *aspace_get(struct aspace *as);
+void aspace_put(struct aspace *as);
 /* Keeps the counts of resident and committed bytes in these from now on (struct az_proc). */
 void aspace_bind(struct aspace *as, u64 *resident, u64 *committed);
+/* The process with these counters leaves: they are 0 then; if the counts were kept there, the address space keeps them itself. */
+void aspace_unbind(struct aspace *as, u64 *resident, u64 *committed);
 /* Soft limits RLIMIT_AS and RLIMIT_DATA; ~0 is none. */
 void aspace_set_limits(struct aspace *as, u64 limit_as, u64 limit_data);
-/*
- * Frees all regions, frames and page tables except PINNED frames. No thread may run in it; nothing is forwarded. Threads that
- * end while they wait in forward() must return through it with an error first, or what they hold is lost.
- */
-void aspace_destroy(struct aspace *as);
 /* Proves the structure consistent: number of regions; fails a check otherwise. */
 long aspace_check(struct aspace *as);
 paddr_t aspace_pgd(struct aspace *as);

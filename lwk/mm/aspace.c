@@ -19,36 +19,58 @@ struct waiter {
 	struct thread *thread;
 };
 
-struct aspace *aspace_create(u64 commit_limit, u64 stack_limit)
+struct aspace *aspace_create(struct budget *budget, u64 stack_limit)
 {
 	struct aspace *as = kmalloc(sizeof(*as));
 	paddr_t pgd = frame_alloc(0, arch_node());
 
-	if (!as || !pgd || !commit_reserve(commit_limit)) {
+	if (!as || !pgd) {
 		if (pgd)
 			frame_free(pgd, 0);
 		kfree(as);
 		return NULL;
 	}
+	as->refs = 1;
 	list_init(&as->waiters);
 	as->pgd = phys_to_virt(pgd);
 	arch_zero(as->pgd, PAGE_SIZE / 2);
 	memcpy(as->pgd + 256, arch_kernel_pgd() + 256, PAGE_SIZE / 2);
 	as->stack_size = ALIGN_DOWN(min(max(stack_limit, STACK_MIN), STACK_MAX), PAGE_SIZE);
 	as->mmap_top = AZ_USER_END - max(as->stack_size, STACK_ROOM) - STACK_GUARD;
-	as->commit_limit = commit_limit;
+	as->budget = budget_get(budget);
 	as->limit_as = as->limit_data = ~0ULL;
 	as->resident = &as->own_resident;
 	as->committed = &as->own_committed;
 	return as;
 }
 
-void aspace_bind(struct aspace *as, u64 *resident, u64 *committed)
+struct budget *aspace_budget(struct aspace *as)
+{
+	return as->budget;
+}
+
+static void move_counters(struct aspace *as, u64 *resident, u64 *committed) REQUIRES(as->lock)
 {
 	*resident = *as->resident;
 	*committed = *as->committed;
 	as->resident = resident;
 	as->committed = committed;
+}
+
+void aspace_bind(struct aspace *as, u64 *resident, u64 *committed)
+{
+	spin_lock(&as->lock);
+	move_counters(as, resident, committed);
+	spin_unlock(&as->lock);
+}
+
+void aspace_unbind(struct aspace *as, u64 *resident, u64 *committed)
+{
+	spin_lock(&as->lock);
+	if (as->resident == resident)
+		move_counters(as, &as->own_resident, &as->own_committed);
+	*resident = *committed = 0;
+	spin_unlock(&as->lock);
 }
 
 void aspace_set_limits(struct aspace *as, u64 limit_as, u64 limit_data)
@@ -102,7 +124,7 @@ static void destroy_regions(struct aspace *as)
 	}
 }
 
-void aspace_destroy(struct aspace *as)
+static void aspace_destroy(struct aspace *as)
 {
 	uaddr_t addr = 0;
 	u64 *entry, span;
@@ -117,9 +139,22 @@ void aspace_destroy(struct aspace *as)
 	aspace_uncharge(as, *as->committed);
 	check(*as->resident == 0 && as->mapped == 0 && as->data == 0 && as->region_count == 0);
 	spin_unlock(&as->lock);
-	commit_release(as->commit_limit);
+	budget_put(as->budget);
 	pt_destroy(as->pgd);
 	kfree(as);
+}
+
+struct aspace *aspace_get(struct aspace *as)
+{
+	__atomic_fetch_add(&as->refs, 1, __ATOMIC_RELAXED);
+	return as;
+}
+
+void aspace_put(struct aspace *as)
+{
+	/* aspace_put:A, pairs with itself: who destroys it sees what all others have done to it */
+	if (__atomic_sub_fetch(&as->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		aspace_destroy(as);
 }
 
 /* ---- One thread at a time changes mappings ---- */
@@ -189,23 +224,15 @@ void aspace_close_files(struct aspace *as)
 
 bool aspace_charge(struct aspace *as, u64 bytes)
 {
-	if (as->commit_limit) {
-		if (bytes > as->commit_limit - *as->committed)
-			return false;
-	} else if (!commit_reserve(bytes)) {
+	if (!budget_reserve(as->budget, bytes))
 		return false;
-	}
 	*as->committed += bytes;
 	return true;
 }
 
 bool aspace_promise(struct aspace *as, u64 bytes)
 {
-	u64 left = as->commit_limit - *as->committed;
-
-	if (!bytes)
-		return true;
-	if (as->commit_limit ? bytes + commit_unasked(as->commit_limit) > left : !commit_promise(bytes))
+	if (!budget_promise(as->budget, bytes))
 		return false;
 	*as->committed += bytes;
 	return true;
@@ -215,8 +242,7 @@ void aspace_uncharge(struct aspace *as, u64 bytes)
 {
 	check(*as->committed >= bytes);
 	*as->committed -= bytes;
-	if (!as->commit_limit)
-		commit_release(bytes);
+	budget_release(as->budget, bytes);
 }
 
 bool region_is_data(const struct region *r)

@@ -33,6 +33,7 @@ struct limbo {
 /* Key: l as->lock, I set once. */
 struct aspace {
 	struct spinlock lock;
+	u32 refs;			/* a */
 	bool changing;			/* l */
 	struct list waiters;		/* l: threads in aspace_wait() */
 	u64 *pgd;			/* I; entries below it: l */
@@ -45,10 +46,10 @@ struct aspace {
 	uaddr_t mmap_top;		/* I: mappings are placed below */
 	u64 stack_size;			/* I */
 	uaddr_t brk_start, brk;		/* l */
-	u64 commit_limit;		/* I: 0: shares the global commitment */
+	struct budget *budget;		/* I */
 	u64 limit_as, limit_data;	/* l */
 	u64 mapped, data;		/* l: bytes of all regions, of private writable ones */
-	u64 *resident, *committed;	/* I; values: l */
+	u64 *resident, *committed;	/* l, and their values */
 	u64 own_resident, own_committed;
 	u64 active[AZ_CPUS_MAX / 64];	/* a: CPUs where it is loaded */
 };

@@ -25,19 +25,21 @@ static struct proc *proc_create(u32 index)
 {
 	struct az_proc *shared = shared_proc(index);
 	struct proc *proc = kmalloc(sizeof(*proc));
+	struct budget *budget = budget_create(shared->memory);
 
-	if (!proc)
+	if (proc && budget)
+		proc->aspace = aspace_create(budget, shared->rlimit_stack);
+	if (budget)
+		budget_put(budget);	/* the address space has its own reference */
+	if (!proc || !proc->aspace) {
+		kfree(proc);
 		return NULL;
+	}
 	proc->index = index;
 	proc->shared = shared;
 	proc->pid = shared->pid;
 	proc->spare_batch = 4;
 	list_init(&proc->threads);
-	proc->aspace = aspace_create(shared->memory, shared->rlimit_stack);
-	if (!proc->aspace) {
-		kfree(proc);
-		return NULL;
-	}
 	aspace_bind(proc->aspace, &shared->resident, &shared->committed);
 	aspace_set_limits(proc->aspace, shared->rlimit_as, shared->rlimit_data);
 	return proc;
@@ -105,7 +107,8 @@ void proc_free(u32 index)
 		check(proc->thread_count == 0);
 		procs[index] = NULL;
 		shared_proc(index)->pgd = 0;
-		aspace_destroy(proc->aspace);
+		aspace_unbind(proc->aspace, &proc->shared->resident, &proc->shared->committed);
+		aspace_put(proc->aspace);
 		kfree(proc);
 	}
 	event_to_linux(AZ_EVENT(AZ_EV_GONE, index));

@@ -33,7 +33,10 @@ static u64 frames_in_use(void)
 
 static void create(u64 limit)
 {
-	as = aspace_create(limit, 8 * MB);
+	struct budget *budget = budget_create(limit);
+
+	as = aspace_create(budget, 8 * MB);
+	budget_put(budget);
 	assert_non_null(as);
 	aspace_bind(as, &resident, &committed);
 	memset(&fake, 0, sizeof(fake));
@@ -43,7 +46,7 @@ static void create(u64 limit)
 static void destroy(void)
 {
 	aspace_check(as);
-	aspace_destroy(as);
+	aspace_put(as);
 	assert_int_equal(resident, 0);
 	assert_int_equal(committed, 0);
 }
@@ -376,7 +379,7 @@ static void a_limited_process(void **state)
 	assert_true(map_anon(0, 6 * MB, RW, 0) > 0);
 	assert_int_equal(map_anon(0, 3 * MB, RW, 0), -ENOMEM);
 	assert_int_equal(commit_in_use(), commit_before + 8 * MB);
-	assert_null(aspace_create(1ULL << 40, MB));
+	assert_null(budget_create(1ULL << 40));
 	/* untouched so far: fails when touched */
 	long a = map_anon(0, 8 * MB, RW, NORESERVE);
 
@@ -744,7 +747,7 @@ static void failed_zap(void **state)
 	assert_int_equal(aspace_unmap(as, P(0), 4 * PAGE_SIZE), -EINTR);
 	assert_int_equal(resident, 4 * PAGE_SIZE);
 	assert_int_equal(as->region_count, 0);
-	aspace_destroy(as);
+	aspace_put(as);
 	assert_int_equal(resident + committed, 0);
 	create(0);
 }
@@ -758,6 +761,26 @@ static void kernel_half_is_the_kernels(void **state)
 	assert_true(aspace_is_active(as, 1000) && !aspace_is_active(as, 999));
 	aspace_set_active(as, 1000, false);
 	assert_false(aspace_is_active(as, 1000));
+}
+
+/* vfork: the process whose counters are used may be the one that goes first. */
+static void one_space_of_two_processes(void **state)
+{
+	u64 other_resident = 5, other_committed = 5;
+
+	map_anon(0, 2 * MB, RW, POPULATE);
+	assert_ptr_equal(aspace_get(as), as);
+	aspace_unbind(as, &other_resident, &other_committed);
+	assert_int_equal(other_resident + other_committed, 0);
+	assert_int_equal(resident, 2 * MB);
+	aspace_unbind(as, &resident, &committed);
+	assert_int_equal(resident + committed, 0);
+	aspace_put(as);
+	map_anon(0, 2 * MB, RW, POPULATE);
+	assert_int_equal(resident + committed, 0);
+	aspace_bind(as, &resident, &committed);
+	assert_int_equal(resident, 4 * MB);
+	assert_int_equal(committed, 4 * MB);
 }
 
 static void too_many_regions(void **state)
@@ -789,7 +812,7 @@ int main(void)
 		T(what_was_not_mirrored_costs_no_call), T(mirrored_memory_is_zapped_first), T(pinned_frames_are_quarantined),
 		T(pinned_frames_that_stay), T(pinned_at_the_end), T(faults_while_a_range_goes), T(zap_begins_during_a_fault),
 		T(failed_zap),
-		T(kernel_half_is_the_kernels), T(too_many_regions),
+		T(kernel_half_is_the_kernels), T(one_space_of_two_processes), T(too_many_regions),
 	};
 
 	return cmocka_run_group_tests_name("aspace", tests, setup_memory, NULL);

@@ -241,15 +241,39 @@ static void threads_share(void **state)
 
 static void commitment_is_bounded(void **state)
 {
+	struct budget *common = budget_create(0);
 	u64 used = commit_in_use();
 
-	assert_false(commit_reserve(1ULL << 60));
-	assert_false(commit_reserve(~0ULL));
+	assert_false(budget_reserve(common, 1ULL << 60));
+	assert_false(budget_reserve(common, ~0ULL));
 	assert_int_equal(commit_in_use(), used);
-	assert_true(commit_reserve(MB));
+	assert_true(budget_reserve(common, MB));
 	assert_int_equal(commit_in_use(), used + MB);
-	commit_release(MB);
-	assert_check_fails(commit_release(used + 1));
+	budget_release(common, MB);
+	assert_check_fails(budget_release(common, used + 1));
+}
+
+/* A family's budget is one for all who hold it, and goes back when the last of them is gone. */
+static void a_familys_budget(void **state)
+{
+	u64 used = commit_in_use();
+	struct budget *b = budget_create(8 * MB);
+
+	assert_non_null(b);
+	assert_null(budget_create(1ULL << 40));
+	assert_int_equal(commit_in_use(), used + 8 * MB);
+	assert_ptr_equal(budget_get(b), b);
+	assert_true(budget_reserve(b, 5 * MB));
+	assert_false(budget_reserve(b, 4 * MB));
+	assert_false(budget_promise(b, 3 * MB));	/* the rest is for what is touched without asking */
+	assert_true(budget_reserve(b, 3 * MB));
+	assert_int_equal(commit_in_use(), used + 8 * MB);
+	budget_put(b);
+	assert_check_fails(budget_put(b));		/* still in use */
+	budget_release(b, 8 * MB);
+	assert_int_equal(commit_in_use(), used + 8 * MB);
+	budget_put(b);
+	assert_int_equal(commit_in_use(), used);
 }
 
 int main(void)
@@ -268,6 +292,7 @@ int main(void)
 		cmocka_unit_test_setup(wrong_unpins_change_nothing, setup),
 		cmocka_unit_test_setup(threads_share, setup),
 		cmocka_unit_test_setup(commitment_is_bounded, setup),
+		cmocka_unit_test_setup(a_familys_budget, setup),
 	};
 
 	return cmocka_run_group_tests_name("frame", tests, NULL, NULL);

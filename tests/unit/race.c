@@ -135,7 +135,7 @@ static void many_threads_one_space(void **state)
 {
 	u64 resident, committed;
 
-	as = aspace_create(0, 8 * MB);
+	as = aspace_create(budget_create(0), 8 * MB);
 	aspace_bind(as, &resident, &committed);
 	memset(&fake, 0, sizeof(fake));
 	fake.as = as;
@@ -147,7 +147,7 @@ static void many_threads_one_space(void **state)
 	assert_int_equal(resident, 0);
 	assert_int_equal(committed, 0);
 	assert_int_equal(fake.opened, fake.closed);
-	aspace_destroy(as);
+	aspace_put(as);
 	assert_int_equal(commit_in_use(), 0);
 	assert_true(stats[0].total - stats[0].free <= SLABS_KEPT);
 }
@@ -163,12 +163,12 @@ static void same_pages_at_once(void **state)
 {
 	struct map_args a = { COMMON, 64 * MB, RW, PRIVATE_FIXED | ANON, -1, 0 };
 
-	as = aspace_create(0, 8 * MB);
+	as = aspace_create(budget_create(0), 8 * MB);
 	assert_int_equal(aspace_map(as, &a), COMMON);
 	run_threads(touch_all);
 	aspace_check(as);
 	assert_int_equal(*as->resident, 64 * MB);
-	aspace_destroy(as);
+	aspace_put(as);
 	assert_true(stats[0].total - stats[0].free <= SLABS_KEPT);
 }
 
