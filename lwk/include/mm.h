@@ -17,10 +17,14 @@ void frame_add_range(paddr_t start, u64 size, u32 node);
 void frame_stats_bind(struct az_node_stats *shared, u32 count);
 /* A naturally aligned block of 4 KB << order, contents undefined; from @node, else from any node with memory; 0 if none. */
 paddr_t frame_alloc(u32 order, u32 node);
-/* Takes a block back; if it is pinned only after the last frame_unpin(). */
+/* An owner gives a block up. The last one's is free then; if it is pinned only after the last frame_unpin(). */
 void frame_free(paddr_t p, u32 order);
-/* Makes a block of @order 4 KB blocks, to be freed one by one; pins are inherited. */
+/* Makes a block of @order 4 KB blocks, to be freed one by one; pins and owners are inherited. Another owner may have done it. */
 void frame_split(paddr_t p, u32 order);
+/* One more owner, each of whom calls frame_free(). False, and nothing has changed, if a part is pinned: Linux may write there. */
+bool frame_share(paddr_t p, u32 order);
+/* Has any part another owner? Only owners make new ones, so a no stays true while the caller does not share it. */
+bool frame_is_shared(paddr_t p, u32 order);
 u32 frame_order(paddr_t p);
 /* Linux uses the block: one for each AZ_PTE_PINNED that is found; it ends by one frame_unpin(), the event AZ_EV_FRAME_FREE. */
 void frame_pin(paddr_t p, u32 order);

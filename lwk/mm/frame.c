@@ -14,6 +14,10 @@
  *
  * Frames that Linux pins (for I/O in flight) are counted in pins. Pin and unpin come from different kernels and may arrive
  * in either order, so the count may be negative for a moment. A frame freed while pinned is quarantined until unpinned.
+ *
+ * A block may have several owners, address spaces that share it copy on write; all but one are counted in shares. One of them may
+ * split it into 4 KB blocks and free some of those while another goes on using the 2 MB as one. So whoever frees, shares or pins
+ * 2 MB means all the blocks in there.
  */
 #include "azalea.h"
 #include "log.h"
@@ -24,12 +28,19 @@
 
 enum frame_state { FRAME_INSIDE, FRAME_FREE, FRAME_USED, FRAME_QUARANTINED };
 
+#define SHARES_MAX	1023u
+
+_Static_assert(SHARES_MAX >= AZ_PROCS, "an address space owns a frame once");
+
 /* Key: n lock of the range's node, I set once. */
 struct frame_meta {
-	u8 state;		/* n: enum frame_state */
-	u8 order;		/* n: of the block it begins */
+	uint16_t state : 2;	/* n: enum frame_state */
+	uint16_t order : 4;	/* n: of the block it begins */
+	uint16_t shares : 10;	/* n: owners but one */
 	int16_t pins;		/* n */
 };
+
+_Static_assert(sizeof(struct frame_meta) == 4, "four bytes per frame");
 
 struct frame_range {
 	paddr_t base;		/* I: of metadata[0], 2 MB aligned, at or below the first frame */
@@ -215,51 +226,118 @@ static void block_free(struct frame_range *r, paddr_t p, u32 order) REQUIRES(nod
 	block_put(r, p, order);
 }
 
-/* The range of the used block of @order at @p, its node locked. */
-static struct frame_range *block_lock(paddr_t p, u32 order, struct frame_meta **f)
+/* The range of the 4 KB << @order at @p, which is one used block or several, its node locked. */
+static struct frame_range *span_lock(paddr_t p, u32 order)
 {
 	struct frame_range *r = range_of(p);
 
 	check(r && order < ORDERS && !(p & ((PAGE_SIZE << order) - 1)));
-	*f = metadata_of(r, p);
 	spin_lock(&nodes[r->node].lock);
-	check(p < r->fresh && (*f)->state == FRAME_USED && (*f)->order == order);
+	check(p < r->fresh);
 	return r;
 }
 
-void frame_free(paddr_t p, u32 order)
+static void span_unlock(struct frame_range *r)
 {
-	struct frame_meta *f;
-	struct frame_range *r = block_lock(p, order, &f);
+	spin_unlock(&nodes[r->node].lock);
+}
 
-	if (f->pins > 0) {
+/* The used block at @p, which is no larger than @order. */
+static struct frame_meta *used_block(struct frame_range *r, paddr_t p, u32 order) REQUIRES(node lock)
+{
+	struct frame_meta *f = metadata_of(r, p);
+
+	check(f->state == FRAME_USED && f->order <= order);
+	return f;
+}
+
+/* Takes one owner away from the block at @p; returns its order. */
+static u32 block_drop(struct frame_range *r, paddr_t p, u32 max_order) REQUIRES(node lock)
+{
+	struct frame_meta *f = used_block(r, p, max_order);
+	u32 order = f->order;
+
+	if (f->shares > 0) {
+		f->shares--;
+	} else if (f->pins > 0) {
 		f->state = FRAME_QUARANTINED;
 		stats[r->node].quarantined += frames_in(order);
 	} else {
 		block_free(r, p, order);
 	}
-	spin_unlock(&nodes[r->node].lock);
+	return order;
+}
+
+void frame_free(paddr_t p, u32 order)
+{
+	struct frame_range *r = span_lock(p, order);
+	paddr_t end = p + (PAGE_SIZE << order);
+
+	while (p < end)
+		p += PAGE_SIZE << block_drop(r, p, order);
+	span_unlock(r);
 }
 
 void frame_split(paddr_t p, u32 order)
 {
-	struct frame_meta *f;
-	struct frame_range *r = block_lock(p, order, &f);
-	struct frame_meta part = *f;
+	struct frame_range *r = span_lock(p, order);
+	struct frame_meta *f = used_block(r, p, order), part = *f;
 
-	part.order = 0;
-	for (u64 i = 0; i < frames_in(order); i++)
+	/* less than @order: another owner was faster */
+	for (u64 i = 0; part.order == order && i < frames_in(order); i++) {
 		f[i] = part;
-	spin_unlock(&nodes[r->node].lock);
+		f[i].order = 0;
+	}
+	span_unlock(r);
+}
+
+/* The largest number of pins of a block in the span. */
+static s32 span_pins(struct frame_range *r, paddr_t p, u32 order) REQUIRES(node lock)
+{
+	paddr_t end = p + (PAGE_SIZE << order);
+	s32 pins = 0;
+
+	for (; p < end; p += PAGE_SIZE << metadata_of(r, p)->order)
+		pins = max(pins, (s32)used_block(r, p, order)->pins);
+	return pins;
+}
+
+bool frame_share(paddr_t p, u32 order)
+{
+	struct frame_range *r = span_lock(p, order);
+	paddr_t end = p + (PAGE_SIZE << order);
+	bool possible = span_pins(r, p, order) <= 0;
+
+	for (; possible && p < end; p += PAGE_SIZE << metadata_of(r, p)->order) {
+		struct frame_meta *f = used_block(r, p, order);
+
+		check(f->shares < SHARES_MAX);
+		f->shares++;
+	}
+	span_unlock(r);
+	return possible;
+}
+
+bool frame_is_shared(paddr_t p, u32 order)
+{
+	struct frame_range *r = span_lock(p, order);
+	paddr_t end = p + (PAGE_SIZE << order);
+	bool shared = false;
+
+	for (; !shared && p < end; p += PAGE_SIZE << metadata_of(r, p)->order)
+		shared = used_block(r, p, order)->shares > 0;
+	span_unlock(r);
+	return shared;
 }
 
 void frame_pin(paddr_t p, u32 order)
 {
-	struct frame_meta *f;
-	struct frame_range *r = block_lock(p, order, &f);
+	struct frame_range *r = span_lock(p, order);
+	paddr_t end = p + (PAGE_SIZE << order);
 
-	f->pins++;
-	spin_unlock(&nodes[r->node].lock);
+	for (; p < end; p += PAGE_SIZE << metadata_of(r, p)->order)
+		used_block(r, p, order)->pins++;
+	span_unlock(r);
 }
 
 /* Takes one pin from the block that begins at @p; returns the block's order. */

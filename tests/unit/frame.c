@@ -97,7 +97,7 @@ static void fresh_memory_is_not_touched(void **state)
 	assert_true(frame_alloc(0, 1) < fresh + LARGE_SIZE);
 	assert_true(r->fresh <= fresh + LARGE_SIZE);
 	assert_int_equal(*memory, 0xa5a5a5a5);
-	assert_int_equal(meta->state, 0xa5);
+	assert_int_equal(*(u8 *)meta, 0xa5);
 }
 
 /* Metadata that was left by an earlier kernel must not count. */
@@ -129,6 +129,10 @@ static void mistakes_fail_checks(void **state)
 	assert_check_fails(frame_alloc(ORDERS, 0));
 	frame_free(p, 2);
 	assert_check_fails(frame_free(p, 2));
+	assert_check_fails(frame_share(p, 2));
+	assert_check_fails(frame_is_shared(p, 2));
+	assert_check_fails(frame_split(p, 2));
+	assert_check_fails(frame_pin(p, 2));
 }
 
 static void split_blocks_are_freed_one_by_one(void **state)
@@ -137,11 +141,74 @@ static void split_blocks_are_freed_one_by_one(void **state)
 	paddr_t p = frame_alloc(LARGE_ORDER, 0);
 
 	frame_split(p, LARGE_ORDER);
-	assert_check_fails(frame_free(p, LARGE_ORDER));
 	for (u32 i = 0; i < 512; i++)
 		frame_free(p + (i ^ 5) * PAGE_SIZE, 0);
 	assert_int_equal(total_free(), before);
 	assert_int_equal(frame_alloc(LARGE_ORDER, 0), p);
+}
+
+static void the_last_owner_frees(void **state)
+{
+	u64 before = total_free();
+	paddr_t p = frame_alloc(3, 0);
+
+	assert_false(frame_is_shared(p, 3));
+	assert_true(frame_share(p, 3));
+	assert_true(frame_share(p, 3));
+	assert_true(frame_is_shared(p, 3));
+	frame_free(p, 3);
+	frame_free(p, 3);
+	assert_false(frame_is_shared(p, 3));
+	assert_int_equal(total_free(), before - 8);
+	frame_free(p, 3);
+	assert_int_equal(total_free(), before);
+	p = frame_alloc(0, 0);
+	for (u32 i = 0; i < SHARES_MAX; i++)
+		assert_true(frame_share(p, 0));
+	assert_check_fails(frame_share(p, 0));
+}
+
+/* One owner splits a block and frees parts; the other goes on with the whole. */
+static void owners_of_different_sizes(void **state)
+{
+	u64 before = total_free();
+	paddr_t p = frame_alloc(LARGE_ORDER, 0);
+
+	assert_true(frame_share(p, LARGE_ORDER));
+	frame_split(p, LARGE_ORDER);
+	frame_split(p, LARGE_ORDER);
+	for (u32 i = 0; i < 512; i++) {
+		if (i != 7)
+			frame_free(p + i * PAGE_SIZE, 0);
+	}
+	assert_int_equal(total_free(), before - 512);
+	assert_true(frame_is_shared(p, LARGE_ORDER));
+	assert_false(frame_is_shared(p, 0));
+	assert_true(frame_is_shared(p + 7 * PAGE_SIZE, 0));
+	assert_true(frame_share(p, LARGE_ORDER));
+	frame_free(p, LARGE_ORDER);
+	assert_int_equal(total_free(), before - 512);
+	frame_free(p, LARGE_ORDER);
+	assert_int_equal(total_free(), before - 1);
+	frame_free(p + 7 * PAGE_SIZE, 0);
+	assert_int_equal(total_free(), before);
+	assert_int_equal(frame_alloc(LARGE_ORDER, 0), p);
+}
+
+static void pinned_frames_are_not_shared(void **state)
+{
+	paddr_t p = frame_alloc(LARGE_ORDER, 0);
+
+	frame_split(p, LARGE_ORDER);
+	frame_pin(p + 9 * PAGE_SIZE, 0);
+	assert_false(frame_share(p, LARGE_ORDER));
+	assert_false(frame_is_shared(p, LARGE_ORDER));
+	assert_true(frame_share(p, 0));
+	frame_free(p, 0);
+	frame_pin(p, LARGE_ORDER);
+	frame_unpin(p, LARGE_ORDER);
+	frame_unpin(p + 9 * PAGE_SIZE, 0);
+	assert_true(frame_share(p, LARGE_ORDER));
 }
 
 static void pinned_frames_wait_in_quarantine(void **state)
@@ -286,6 +353,9 @@ int main(void)
 		cmocka_unit_test_setup(garbage_metadata_is_harmless, setup),
 		cmocka_unit_test_setup(mistakes_fail_checks, setup),
 		cmocka_unit_test_setup(split_blocks_are_freed_one_by_one, setup),
+		cmocka_unit_test_setup(the_last_owner_frees, setup),
+		cmocka_unit_test_setup(owners_of_different_sizes, setup),
+		cmocka_unit_test_setup(pinned_frames_are_not_shared, setup),
 		cmocka_unit_test_setup(pinned_frames_wait_in_quarantine, setup),
 		cmocka_unit_test_setup(unpin_may_come_first, setup),
 		cmocka_unit_test_setup(pins_survive_a_split, setup),
