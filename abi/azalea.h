@@ -42,6 +42,7 @@
 #define AZ_PTE_MIRRORED		(1ULL << 9)	/* [D] cmpxchg on a present entry: Linux may map this frame */
 #define AZ_PTE_PINNED		(1ULL << 10)	/* [D] during a zap: Linux still uses the frame; not the LWK's to free */
 #define AZ_PTE_FOREIGN		(1ULL << 11)	/* [L] frame belongs to Linux; never freed, never mirrored */
+#define AZ_PTE_COW		(1ULL << 52)	/* [L] other address spaces may have the frame: not writable, never mirrored */
 
 /* ---- Image header: the first bytes of azalea.img ------------------------------------------------------------- */
 
@@ -177,7 +178,7 @@ struct az_slot {
 
 	int64_t ret __attribute__((aligned(64)));	/* [D] result or -errno, also -ERESTART* (512..516) */
 	uint64_t fault_addr;		/* [D] */
-	uint32_t fault_write;		/* [D] */
+	uint32_t fault_write;		/* [D]; if 0 the page is made the program's own all the same, so that it can be mirrored */
 	int32_t fault_ret;		/* [L] 0 or -EFAULT */
 	uint32_t lwk_waiting;		/* [DL] */
 	uint32_t twin_masked;		/* [D] the twin has applied a sigmask that is not empty: after unblocking, the LWK

@@ -50,13 +50,14 @@ void budget_release(struct budget *b, u64 bytes);
 void *kmalloc(size_t size);
 void kfree(void *p);
 
-/* ---- region.c, aspace.c, fault.c ---- */
+/* ---- region.c, aspace.c, fault.c, cow.c, fork.c ---- */
 
 struct aspace;			/* mm/aspace.h */
 
 #define FAULT_WRITE	1
 #define FAULT_EXEC	2
 #define FAULT_NOWAIT	4	/* the twin waits for this page: nothing can be forwarded; -EAGAIN if that is needed */
+#define FAULT_UNSHARE	8	/* not shared with another address space, even if it may not be written: Linux mirrors only such pages */
 
 /* An empty address space whose memory counts against @budget, of which it holds a reference of its own. NULL if memory is short. */
 struct aspace *aspace_create(struct budget *budget, u64 stack_limit);
@@ -86,7 +87,7 @@ bool aspace_is_active(const struct aspace *as, u32 cpu);
  * -EFAULT (SIGSEGV: *si_code SEGV_MAPERR 1 or SEGV_ACCERR 2), or -EIO (SIGBUS), or -ENOMEM (SIGBUS as well).
  */
 long aspace_fault(struct aspace *as, uaddr_t addr, u32 access, int *si_code);
-/* The same for every page of [addr, addr+len): before a call is forwarded. Returns 0 or -EFAULT. */
+/* The same for every page of [addr, addr+len), for Linux to read or write: before a call is forwarded. Returns 0 or -EFAULT. */
 long aspace_populate(struct aspace *as, uaddr_t addr, u64 len, bool write);
 
 /* mmap for the loader and the system call; file may be NULL. Returns the address or -errno. */
@@ -108,6 +109,18 @@ uaddr_t aspace_brk(struct aspace *as, uaddr_t end);
 long aspace_advise(struct aspace *as, uaddr_t addr, u64 len, u32 advice);
 /* Creates the main stack below AZ_USER_END of the size given to aspace_create; returns its top. */
 long aspace_map_stack(struct aspace *as);
+
+/*
+ * fork, called by a thread of @parent, first half: *@child becomes a copy of the address space, with one reference for the caller and
+ * counted in full against @parent's budget. Private memory is shared until one of them writes; Linux-backed regions are empty in the
+ * copy and fault again in the child's proxy; file handles have the same numbers in both, so the driver must copy its table.
+ *
+ * On 0 @parent stays closed for changes (threads that map or unmap wait, faults do not) until aspace_fork_end(), which the caller must
+ * come to: the regions that Linux copies meanwhile are those that were copied here, and no handle that they use is closed. No child
+ * after all? aspace_put(). On -ENOMEM, or -EINTR because the process ends, there is no child and nothing to end.
+ */
+long aspace_fork_begin(struct aspace *parent, struct aspace **child);
+void aspace_fork_end(struct aspace *parent);
 
 /* Puts pages of the kernel, one after the other, where there is room: read-only, never freed. Returns the address or -ENOMEM. */
 struct borrowed {

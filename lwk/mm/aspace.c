@@ -301,6 +301,23 @@ long aspace_room(struct aspace *as, u64 len, u64 data, u64 old)
 	return data && as->data + data > as->limit_data ? -ENOMEM : 0;
 }
 
+/* A frame that others have is known to be shared; one that Linux may map is not. */
+static void check_entries(struct aspace *as) REQUIRES(as->lock)
+{
+	uaddr_t addr = 0;
+	u64 span, *entry;
+
+	while ((entry = pt_next(as->pgd, &addr, AZ_USER_END, &span))) {
+		u64 e = pte_load(entry);
+
+		if (e & AZ_PTE_COW)
+			check(!pte_writable(e) && !(e & (AZ_PTE_FOREIGN | AZ_PTE_MIRRORED | AZ_PTE_PINNED)));
+		else if (!(e & AZ_PTE_FOREIGN))
+			check(!frame_is_shared(pte_frame(e), span_order(span)));
+		addr += span;
+	}
+}
+
 long aspace_check(struct aspace *as)
 {
 	u64 mapped = 0, data = 0, charged = 0, resident, total;
@@ -316,6 +333,7 @@ long aspace_check(struct aspace *as)
 		data += region_is_data(r) ? len : 0;
 		charged += r->flags & REGION_CHARGED ? len : range_touched(as, r->start, r->end);
 	}
+	check_entries(as);
 	resident = range_touched(as, 0, AZ_USER_END);
 	total = as->region_count;
 	check(mapped == as->mapped && data == as->data);

@@ -22,6 +22,21 @@
 #define PROT_EXEC		4u
 #define PROT_ALL		7u
 
+#define MADV_NORMAL	0
+#define MADV_RANDOM	1
+#define MADV_SEQUENTIAL	2
+#define MADV_WILLNEED	3
+#define MADV_DONTNEED	4
+#define MADV_FREE	8
+#define MADV_DONTFORK	10
+#define MADV_DOFORK	11
+#define MADV_HUGEPAGE	14
+#define MADV_NOHUGEPAGE	15
+#define MADV_WIPEONFORK	18
+#define MADV_KEEPONFORK	19
+#define MADV_COLD	20
+#define MADV_PAGEOUT	21
+
 #define REGIONS_MAX		65530u		/* Linux's default vm.max_map_count */
 
 struct limbo {
@@ -54,6 +69,10 @@ struct aspace {
 	u64 active[AZ_CPUS_MAX / 64];	/* a: CPUs where it is loaded */
 };
 
+/* Steps through all regions that have a part in [from, to). */
+#define for_each_region(as, r, from, to) \
+	for (r = region_next((as)->regions, from); r && r->start < (to); r = region_next((as)->regions, r->end))
+
 /* ---- aspace.c ---- */
 void aspace_begin(struct aspace *as);			/* returns with the lock held */
 void aspace_end(struct aspace *as) REQUIRES(as->lock);	/* drops it */
@@ -81,6 +100,13 @@ long range_split(struct aspace *as, uaddr_t at);
 bool range_hide(struct aspace *as, uaddr_t start, uaddr_t end);
 /* Has Linux remove its mirror; drops the lock meanwhile. An error means that the process ends; the entries must stay. */
 long range_zap(struct aspace *as, uaddr_t start, uaddr_t end);
+/*
+ * Gives entries the rights @prot again, as far as others agree: whether a frame of Linux may be written only Linux knows, and a shared
+ * one must not be. @zapped: range_zap() came before.
+ */
+void range_allow(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool zapped);
+/* Joins all regions from @start to @end that nothing tells apart. */
+void range_merge(struct aspace *as, uaddr_t start, uaddr_t end);
 /* After a zap: the entry forgets its mirror, its frame remembers whether Linux still uses it. */
 void entry_settle(u64 *entry, u64 span);
 /* Frees the frame behind an entry and empties it. @charged: the frame was committed with its region, not by itself. */
@@ -92,6 +118,22 @@ long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end);
 
 /* -ENOMEM if the range has a hole. */
 long range_whole(struct aspace *as, uaddr_t start, uaddr_t end);
+
+/* ---- cow.c ---- */
+/*
+ * The page at @addr, behind *@entry with AZ_PTE_COW, becomes its address space's own, as the region allows; of 2 MB only 4 KB if
+ * @small. Drops the lock meanwhile: on 0 look again. -ENOMEM.
+ */
+long cow_break(struct aspace *as, uaddr_t addr, u64 *entry, bool small) REQUIRES(as->lock);
+
+/* ---- fork.c ---- */
+/* madvise on what fork does with a range. REQUIRES aspace_begin() and the lock. */
+long fork_advise(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice);
+
+static inline u32 span_order(u64 span)
+{
+	return span == LARGE_SIZE ? LARGE_ORDER : 0;
+}
 
 /* Is [addr, addr+len) inside the program's range and page aligned at its start; len is not 0. */
 static inline bool range_valid(uaddr_t addr, u64 len)

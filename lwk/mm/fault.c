@@ -278,6 +278,11 @@ static long fault_once(struct aspace *as, uaddr_t addr, u32 access, int *si_code
 	}
 	entry = pt_find(as->pgd, addr, &span);
 	e = entry ? pte_load(entry) : 0;
+	if ((e & AZ_PTE_COW) && (access & (FAULT_WRITE | FAULT_UNSHARE))) {
+		ret = cow_break(as, addr, entry, access & FAULT_NOWAIT);
+		ret = ret ? ret : AGAIN;
+		goto unlock;
+	}
 	/* somebody was faster, or the TLB has not noticed that more is allowed now */
 	if (e && (!(e & AZ_PTE_FOREIGN) || pte_writable(e) || !(access & FAULT_WRITE)))
 		goto unlock;
@@ -307,7 +312,7 @@ static u64 present_at(struct aspace *as, uaddr_t addr, bool write)
 	u64 span, *entry = pt_find(as->pgd, addr, &span);
 	u64 e = entry ? pte_load(entry) : 0;
 
-	if (!pte_present(e) || (write && !pte_writable(e)))
+	if (!pte_present(e) || (e & AZ_PTE_COW) || (write && !pte_writable(e)))
 		return 0;
 	return span - (addr & (span - 1));
 }
@@ -324,7 +329,7 @@ long aspace_populate(struct aspace *as, uaddr_t addr, u64 len, bool write)
 
 		if (present)
 			addr += present;
-		else if (aspace_fault(as, addr, write ? FAULT_WRITE : 0, &si_code))
+		else if (aspace_fault(as, addr, write ? FAULT_WRITE : FAULT_UNSHARE, &si_code))
 			return -EFAULT;
 	}
 	return 0;

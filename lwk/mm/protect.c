@@ -9,10 +9,6 @@
 #define LINUX_MPROTECT	10
 #define PROT_SEM	8u
 
-/* Steps through the parts of regions in [start, end). */
-#define for_each_region(as, r, start, end) \
-	for (r = region_next((as)->regions, start); r && r->start < (end); r = region_next((as)->regions, r->end))
-
 static bool must_charge(const struct region *r, u32 prot)
 {
 	return (prot & PROT_WRITE) && !(r->flags & (REGION_CHARGED | REGION_LAZY | REGION_LINUX));
@@ -77,7 +73,7 @@ static bool protect_regions(struct aspace *as, uaddr_t start, uaddr_t end, u32 p
 	return reduced;
 }
 
-static void protect_entries(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool zapped)
+void range_allow(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool zapped)
 {
 	u64 span, *entry;
 
@@ -86,8 +82,8 @@ static void protect_entries(struct aspace *as, uaddr_t start, uaddr_t end, u32 p
 
 		if (zapped)
 			entry_settle(entry, span);
-		/* whether a frame of Linux may be written only Linux knows: a write fault will ask */
-		if ((e & AZ_PTE_FOREIGN) && !pte_writable(e))
+		/* a write fault will ask Linux, or give the page a frame of its own */
+		if ((e & AZ_PTE_COW) || ((e & AZ_PTE_FOREIGN) && !pte_writable(e)))
 			pte_protect(entry, prot & ~PROT_WRITE);
 		else
 			pte_protect(entry, prot);
@@ -95,7 +91,7 @@ static void protect_entries(struct aspace *as, uaddr_t start, uaddr_t end, u32 p
 	}
 }
 
-static void merge_all(struct aspace *as, uaddr_t start, uaddr_t end)
+void range_merge(struct aspace *as, uaddr_t start, uaddr_t end)
 {
 	while (start <= end) {
 		struct region *r;
@@ -127,7 +123,7 @@ static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 pro
 	if (mirrored)
 		ret = range_zap(as, start, end);
 	if (!ret)
-		protect_entries(as, start, end, prot, mirrored);
+		range_allow(as, start, end, prot, mirrored);
 	return ret;
 }
 
@@ -148,7 +144,7 @@ long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot)
 		return -ENOMEM;
 	aspace_begin(as);
 	ret = range_protect(as, addr, addr + len, prot & PROT_ALL);
-	merge_all(as, addr, addr + len);
+	range_merge(as, addr, addr + len);
 	aspace_end(as);
 	return ret;
 }

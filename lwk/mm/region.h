@@ -14,12 +14,15 @@
 #define REGION_SMALL	8u	/* 4 KB pages only: stacks */
 #define REGION_LINUX	16u	/* Linux-backed: AZ_CALL_LINUX_MAP */
 #define REGION_KERNEL	32u	/* the kernel's own pages: borrow.c */
+#define REGION_DONTFORK	64u	/* madvise: a child does not get it */
+#define REGION_WIPEONFORK 128u	/* madvise: a child gets it empty */
 
 /* A file behind regions. Its address identifies one mmap call for as long as somebody holds a reference. */
 struct file_ref {
 	u32 refs;		/* as->lock */
 	s64 handle;		/* AZ_CALL_FILE_OPEN's, -1 for Linux-backed regions */
 	struct file_ref *next;	/* as->lock: in as->closing */
+	struct file_ref *copy;	/* the child's, while fork.c copies regions */
 };
 
 struct region {

@@ -13,22 +13,6 @@
 #include "aspace.h"
 #include "offload.h"
 
-#define MADV_NORMAL	0
-#define MADV_RANDOM	1
-#define MADV_SEQUENTIAL	2
-#define MADV_WILLNEED	3
-#define MADV_DONTNEED	4
-#define MADV_FREE	8
-#define MADV_HUGEPAGE	14
-#define MADV_NOHUGEPAGE	15
-#define MADV_COLD	20
-#define MADV_PAGEOUT	21
-
-static u32 span_order(u64 span)
-{
-	return span == LARGE_SIZE ? LARGE_ORDER : 0;
-}
-
 long range_split(struct aspace *as, uaddr_t at)
 {
 	u64 span, *entry = pt_find(as->pgd, at, &span);
@@ -233,13 +217,26 @@ long range_whole(struct aspace *as, uaddr_t start, uaddr_t end)
 	return 0;
 }
 
+static long advise_range(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
+{
+	switch (advice) {
+	case MADV_DONTNEED: case MADV_FREE:
+		return drop_all(as, start, end, advice);
+	case MADV_DONTFORK: case MADV_DOFORK: case MADV_WIPEONFORK: case MADV_KEEPONFORK:
+		return fork_advise(as, start, end, advice);
+	default:
+		return range_whole(as, start, end);
+	}
+}
+
 long aspace_advise(struct aspace *as, uaddr_t addr, u64 len, u32 advice)
 {
 	long ret;
 
 	switch (advice) {
 	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED: case MADV_DONTNEED: case MADV_FREE:
-	case MADV_HUGEPAGE: case MADV_NOHUGEPAGE: case MADV_COLD: case MADV_PAGEOUT:
+	case MADV_HUGEPAGE: case MADV_NOHUGEPAGE: case MADV_COLD: case MADV_PAGEOUT: case MADV_DONTFORK: case MADV_DOFORK:
+	case MADV_WIPEONFORK: case MADV_KEEPONFORK:
 		break;
 	default:
 		return -EINVAL;
@@ -252,10 +249,7 @@ long aspace_advise(struct aspace *as, uaddr_t addr, u64 len, u32 advice)
 	if (!range_valid(addr, len))
 		return -ENOMEM;
 	aspace_begin(as);
-	if (advice == MADV_DONTNEED || advice == MADV_FREE)
-		ret = drop_all(as, addr, addr + len, advice);
-	else
-		ret = range_whole(as, addr, addr + len);
+	ret = advise_range(as, addr, addr + len, advice);
 	aspace_end(as);
 	return ret;
 }

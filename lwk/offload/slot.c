@@ -56,7 +56,7 @@ static bool slot_wait(struct thread *t)
 static void serve_fault(struct thread *t)
 {
 	struct az_slot *slot = t->slot;
-	u32 access = FAULT_NOWAIT | (slot->fault_write ? FAULT_WRITE : 0);
+	u32 access = FAULT_NOWAIT | (slot->fault_write ? FAULT_WRITE : FAULT_UNSHARE);
 	int code;
 
 	slot->fault_ret = aspace_fault(t->proc->aspace, slot->fault_addr, access, &code) ? -EFAULT : 0;

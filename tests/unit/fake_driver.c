@@ -8,8 +8,15 @@
 #include "offload.h"
 
 #define LINUX_MPROTECT	10
+#define LINUX_MADVISE	28
 
 struct fake_driver fake;
+_Thread_local struct aspace *fake_own_as;
+
+static struct aspace *served(void)
+{
+	return fake_own_as ? fake_own_as : fake.as;
+}
 
 static void count(u32 *counter)
 {
@@ -23,10 +30,10 @@ u8 fake_file_byte(u64 offset)
 
 bool fake_mirror(u64 addr)
 {
-	u64 span, *entry = pt_find(fake.as->pgd, addr, &span);
+	u64 span, *entry = pt_find(served()->pgd, addr, &span);
 	u64 e = entry ? pte_load(entry) : 0;
 
-	while (pte_present(e) && !(e & AZ_PTE_FOREIGN)) {
+	while (pte_present(e) && !(e & (AZ_PTE_FOREIGN | AZ_PTE_COW))) {
 		if (__atomic_compare_exchange_n(entry, &e, e | AZ_PTE_MIRRORED, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 			return true;
 	}
@@ -61,11 +68,11 @@ static long zap(uaddr_t addr, u64 len)
 	count(&fake.zaps);
 	for (u32 i = 0; fake.threads && i < 20; i++)
 		arch_relax();	/* time for others to get in the way */
-	while ((entry = pt_next(fake.as->pgd, &addr, end, &span))) {
+	while ((entry = pt_next(served()->pgd, &addr, end, &span))) {
 		u64 e = pte_load(entry);
 
 		if (e & AZ_PTE_MIRRORED) {
-			check(!pte_present(e));
+			check(!pte_present(e) && !(e & AZ_PTE_COW));
 			if (fake.pin) {
 				__atomic_fetch_or(entry, AZ_PTE_PINNED, __ATOMIC_SEQ_CST);
 				fake.pinned = pte_frame(e);
@@ -99,6 +106,9 @@ static long dispatch(u32 nr, const u64 arg[6])
 	case AZ_CALL_LINUX_FAULT:
 		count(&fake.faults);
 		return (FOREIGN_BASE + arg[0]) | (fake.read_only || !arg[1] ? 0 : 1);
+	case LINUX_MADVISE:
+		count(&fake.advices);
+		return 0;
 	case LINUX_MPROTECT:
 		count(&fake.protects);
 		return 0;
@@ -112,7 +122,7 @@ long forward(u32 nr, const u64 arg[6])
 	void (*during)(void) = fake.during;
 	long ret = fake.fail;
 
-	check(fake.threads || !spin_is_locked(&fake.as->lock));
+	check(fake.threads || !spin_is_locked(&served()->lock));
 	count(&fake.calls);
 	if (during) {
 		fake.during = NULL;

@@ -11,10 +11,10 @@ struct aspace;
 #define FOREIGN_BASE	0x7f00000000ULL	/* frames of Linux: outside the arena */
 
 struct fake_driver {
-	struct aspace *as;
+	struct aspace *as;	/* whose proxy it plays... */
 	u32 calls;		/* a: all forwarded calls */
 	u32 opened, closed;	/* a */
-	u32 reads, zaps, maps, unmaps, faults, protects;	/* a */
+	u32 reads, zaps, maps, unmaps, faults, protects, advices;	/* a */
 	u32 pin_order;		/* pins taken by zaps, of this order... */
 	paddr_t pinned;		/* ...the last of them */
 	u32 pins;
@@ -26,10 +26,12 @@ struct fake_driver {
 };
 
 extern struct fake_driver fake;
+/* ...for a thread of another address space that is not fake.as */
+extern _Thread_local struct aspace *fake_own_as;
 
 /* Byte @offset of the file. */
 u8 fake_file_byte(u64 offset);
-/* The driver mirrors the page at @addr. False if it is not present. */
+/* The driver mirrors the page at @addr. False if it is not present or may not be mirrored. */
 bool fake_mirror(u64 addr);
 
 #endif

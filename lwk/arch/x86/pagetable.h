@@ -50,6 +50,12 @@ static inline bool pte_writable(u64 e)
 	return e & PTE_WRITE;
 }
 
+/* Bytes that entry @e, not empty, stands for. */
+static inline u64 pte_span(u64 e)
+{
+	return e & PTE_LARGE ? LARGE_SIZE : PAGE_SIZE;
+}
+
 static inline paddr_t pte_frame(u64 e)
 {
 	return e & PTE_FRAME;

@@ -82,6 +82,16 @@ long az_foreign_protect(const u64 *arg)
 	return x64_sys_call(&regs, __NR_mprotect);
 }
 
+/* (address, length, advice): what a fork of the proxy does with a range that is mapped here */
+long az_foreign_advise(const u64 *arg)
+{
+	struct pt_regs regs = { .di = arg[0], .si = arg[1], .dx = arg[2] };
+
+	if (!range_is_programs(arg[0], arg[1]) || (arg[2] != MADV_DONTFORK && arg[2] != MADV_DOFORK))
+		return -EINVAL;
+	return x64_sys_call(&regs, __NR_madvise);
+}
+
 static long pin_store(struct az_job *job, u64 addr, struct page *page, bool write)
 {
 	void *entry = (void *)((unsigned long)page | (write ? PIN_WRITABLE : 0));

@@ -6,6 +6,9 @@
  * get_user_pages() and with it direct I/O work. If there is none, the LWK thread whose call the faulting twin carries out is
  * asked to make it present.
  *
+ * An entry with AZ_PTE_COW has a frame that other address spaces may have too. It is never inserted: asked for it, the LWK gives the
+ * page a frame of its own first. So when that happens for other reasons there is nothing to zap.
+ *
  * The LWK may take a frame back at any time. It makes its entry not present first and then, if MIRRORED is set, has a twin call
  * az_mirror_zap(). The lock job->mirror decides races: a fault that inserted before the zap is undone by it; one that comes
  * after it finds the entry not present. MIRRORED is set by cmpxchg before the insertion, so the LWK cannot miss it.
@@ -136,7 +139,7 @@ static vm_fault_t mirror_try(struct az_job *job, struct vm_fault *vmf, u64 lwk_a
 	while (az_lwk_running() && leaf_find(job, lwk_addr, &leaf)) {
 		u64 old = READ_ONCE(*leaf.entry);
 
-		if ((vmf->flags & FAULT_FLAG_WRITE) && !(leaf.value & _PAGE_RW))
+		if ((leaf.value & AZ_PTE_COW) || ((vmf->flags & FAULT_FLAG_WRITE) && !(leaf.value & _PAGE_RW)))
 			break;
 		ret = VM_FAULT_SIGBUS;
 		if ((old & AZ_PTE_FOREIGN) || !az_phys_is_lwk(leaf_frame(&leaf), 1ULL << leaf.shift))
