@@ -101,6 +101,14 @@ struct map_args {
 long aspace_map(struct aspace *as, const struct map_args *a);
 long aspace_unmap(struct aspace *as, uaddr_t addr, u64 len);
 long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot);
+/* mremap. Returns the new address or -errno. */
+struct remap_args {
+	uaddr_t addr;
+	u64 old_len, new_len;
+	u64 flags;		/* Linux's MREMAP_* */
+	uaddr_t new_addr;
+};
+long aspace_remap(struct aspace *as, const struct remap_args *a);
 /* The heap starts at @start (end of the program's bss); once, by the loader. */
 void aspace_set_brk(struct aspace *as, uaddr_t start);
 /* brk(2): moves the heap's end and returns it; the old end if that is impossible. */

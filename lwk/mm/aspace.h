@@ -116,6 +116,7 @@ u64 range_touched(struct aspace *as, uaddr_t start, uaddr_t end);
 /* Removes all regions in the range with everything behind them; drops the lock meanwhile. */
 long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end);
 
+bool range_is_free(struct aspace *as, uaddr_t start, u64 len);
 /* -ENOMEM if the range has a hole. */
 long range_whole(struct aspace *as, uaddr_t start, uaddr_t end);
 

@@ -104,8 +104,6 @@ static long copy_entry(struct aspace *child, const struct region *r, uaddr_t add
 
 	entry_settle(entry, span);
 	e = pte_load(entry);
-	if ((e & AZ_PTE_FOREIGN) && !(r->flags & REGION_KERNEL))
-		return 0;
 	to = pt_make(child->pgd, addr, span);
 	if (!to)
 		return -ENOMEM;
@@ -144,7 +142,7 @@ static long copy_memory(struct aspace *parent, struct aspace *child) REQUIRES(pa
 	if (ret)
 		return ret;
 	for_each_region(parent, r, 0, AZ_USER_END) {
-		if (!ret && !(r->flags & (REGION_DONTFORK | REGION_WIPEONFORK)))
+		if (!ret && !(r->flags & (REGION_DONTFORK | REGION_WIPEONFORK | REGION_LINUX)))
 			ret = copy_entries(parent, child, r);
 	}
 	for_each_region(parent, r, 0, AZ_USER_END)

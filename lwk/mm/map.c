@@ -131,7 +131,7 @@ static long request_open(struct request *rq)
 	return 0;
 }
 
-static bool range_is_free(struct aspace *as, uaddr_t start, u64 len)
+bool range_is_free(struct aspace *as, uaddr_t start, u64 len)
 {
 	struct region *r = region_next(as->regions, start);
 

@@ -21,6 +21,13 @@ long sys_munmap(uaddr_t addr, u64 length)
 	return aspace_unmap(aspace_current(), addr, length);
 }
 
+long sys_mremap(uaddr_t addr, u64 old_length, u64 new_length, u64 flags, uaddr_t new_addr)
+{
+	struct remap_args a = { .addr = addr, .old_len = old_length, .new_len = new_length, .flags = flags, .new_addr = new_addr };
+
+	return aspace_remap(aspace_current(), &a);
+}
+
 long sys_brk(uaddr_t brk)
 {
 	return aspace_brk(aspace_current(), brk);

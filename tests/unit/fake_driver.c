@@ -8,6 +8,7 @@
 #include "offload.h"
 
 #define LINUX_MPROTECT	10
+#define LINUX_MREMAP	25
 #define LINUX_MADVISE	28
 
 struct fake_driver fake;
@@ -106,6 +107,9 @@ static long dispatch(u32 nr, const u64 arg[6])
 	case AZ_CALL_LINUX_FAULT:
 		count(&fake.faults);
 		return (FOREIGN_BASE + arg[0]) | (fake.read_only || !arg[1] ? 0 : 1);
+	case LINUX_MREMAP:
+		count(&fake.remaps);
+		return 0;
 	case LINUX_MADVISE:
 		count(&fake.advices);
 		return 0;

@@ -14,7 +14,7 @@ struct fake_driver {
 	struct aspace *as;	/* whose proxy it plays... */
 	u32 calls;		/* a: all forwarded calls */
 	u32 opened, closed;	/* a */
-	u32 reads, zaps, maps, unmaps, faults, protects, advices;	/* a */
+	u32 reads, zaps, maps, unmaps, faults, protects, advices, remaps;	/* a */
 	u32 pin_order;		/* pins taken by zaps, of this order... */
 	paddr_t pinned;		/* ...the last of them */
 	u32 pins;

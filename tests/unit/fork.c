@@ -5,6 +5,8 @@
  */
 #include "unit.h"
 #include "fake_driver.h"
+#include "scarce.h"
+#include "touch.h"
 #include "mm/aspace.h"
 
 #define RW		(PROT_READ | PROT_WRITE)
@@ -20,28 +22,6 @@
 static struct az_node_stats stats[1];
 static struct aspace *p, *c;	/* parent and child */
 static u64 commit_before;
-
-/* ---- Memory that fails on request ---- */
-
-static _Thread_local s64 fail_after = -1;	/* so many allocations succeed; -1: all */
-static _Thread_local bool no_large;
-
-static bool fails(void)
-{
-	return fail_after >= 0 && fail_after-- == 0;
-}
-
-paddr_t __real_frame_alloc(u32 order, u32 node);
-paddr_t __wrap_frame_alloc(u32 order, u32 node)
-{
-	return fails() || (no_large && order == LARGE_ORDER) ? 0 : __real_frame_alloc(order, node);
-}
-
-void *__real_kmalloc(size_t size);
-void *__wrap_kmalloc(size_t size)
-{
-	return fails() ? NULL : __real_kmalloc(size);
-}
 
 /* ---- Set-up ---- */
 
@@ -120,43 +100,6 @@ static void map_file(struct aspace *as, uaddr_t addr, u64 len, u32 prot, u32 fla
 	struct map_args a = { addr, len, prot, flags, fd, 0 };
 
 	assert_int_equal(aspace_map(as, &a), addr);
-}
-
-static u64 entry_at(struct aspace *as, uaddr_t addr)
-{
-	u64 span, *entry = pt_find(as->pgd, addr, &span);
-
-	return entry ? pte_load(entry) : 0;
-}
-
-static paddr_t frame_at(struct aspace *as, uaddr_t addr)
-{
-	u64 e = entry_at(as, addr);
-
-	assert_true(e);
-	return pte_frame(e) + (addr & (pte_span(e) - 1) & ~(PAGE_SIZE - 1));
-}
-
-static long fault(struct aspace *as, uaddr_t addr, u32 access)
-{
-	int code;
-
-	return aspace_fault(as, addr, access, &code);
-}
-
-/* What a CPU does: a fault if the entry does not allow the access, then the access. */
-static void poke(struct aspace *as, uaddr_t addr, u8 value)
-{
-	while (!pte_present(entry_at(as, addr)) || !pte_writable(entry_at(as, addr)))
-		assert_int_equal(fault(as, addr, FAULT_WRITE), 0);
-	*((u8 *)phys_to_virt(frame_at(as, addr)) + addr % PAGE_SIZE) = value;
-}
-
-static u8 peek(struct aspace *as, uaddr_t addr)
-{
-	while (!pte_present(entry_at(as, addr)))
-		assert_int_equal(fault(as, addr, 0), 0);
-	return *((u8 *)phys_to_virt(frame_at(as, addr)) + addr % PAGE_SIZE);
 }
 
 /* ---- Copy on write ---- */

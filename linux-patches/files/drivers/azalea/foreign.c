@@ -82,6 +82,33 @@ long az_foreign_protect(const u64 *arg)
 	return x64_sys_call(&regs, __NR_mprotect);
 }
 
+/*
+ * (address, length, new length, flags, new address): mremap of a range that is mapped here. With MREMAP_FIXED it moves; else it grows
+ * where it is, into what is the mirror's so far.
+ */
+long az_foreign_remap(struct az_job *job, const u64 *arg)
+{
+	bool moves = arg[3] & MREMAP_FIXED, leaves = moves && arg[1] && !(arg[3] & MREMAP_DONTUNMAP);
+	u64 fresh = moves ? arg[4] : arg[0] + arg[1], fresh_length = moves ? arg[2] : arg[2] - arg[1];
+	struct pt_regs regs = { .di = arg[0], .si = arg[1], .dx = arg[2], .r10 = arg[3], .r8 = arg[4] };
+	long ret;
+
+	if (!range_is_programs(arg[0], arg[1] ?: PAGE_SIZE) || !range_is_programs(fresh, fresh_length))
+		return -EINVAL;
+	if (!moves)
+		vm_munmap(fresh, fresh_length);
+	ret = x64_sys_call(&regs, __NR_mremap);
+	if (IS_ERR_VALUE(ret)) {
+		map_mirror(job, fresh, fresh_length);	/* a late failure has already removed what was there */
+		return ret;
+	}
+	if (moves && arg[1])
+		unpin_range(job, arg[0], arg[1]);
+	if (leaves)
+		map_mirror(job, arg[0], arg[1]);
+	return ret;
+}
+
 /* (address, length, advice): what a fork of the proxy does with a range that is mapped here */
 long az_foreign_advise(const u64 *arg)
 {

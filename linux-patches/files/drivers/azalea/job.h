@@ -103,6 +103,7 @@ long az_foreign_map(struct az_job *job, const u64 *arg);
 long az_foreign_unmap(struct az_job *job, const u64 *arg);
 long az_foreign_protect(const u64 *arg);
 long az_foreign_advise(const u64 *arg);
+long az_foreign_remap(struct az_job *job, const u64 *arg);
 long az_foreign_fault(struct az_job *job, const u64 *arg);
 void az_foreign_release(struct az_job *job);
 

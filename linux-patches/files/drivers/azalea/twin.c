@@ -272,7 +272,7 @@ static bool closes(u32 nr, const u64 *arg, unsigned int fd)
 static bool is_special(const struct az_twin *twin, u32 nr, const u64 *arg)
 {
 	return nr >= AZ_CALL_PRIVATE || nr == __NR_rt_sigaction || nr == __NR_rt_sigprocmask || nr == __NR_mprotect ||
-	       nr == __NR_madvise || nr == __NR_close_range || closes(nr, arg, twin->job->fd);
+	       nr == __NR_mremap || nr == __NR_madvise || nr == __NR_close_range || closes(nr, arg, twin->job->fd);
 }
 
 /* Calls that use the thread's own registers or stack, or never return. */
@@ -312,6 +312,8 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 		return 0;
 	case __NR_mprotect:
 		return az_foreign_protect(arg);
+	case __NR_mremap:
+		return az_foreign_remap(twin->job, arg);
 	case __NR_madvise:
 		return az_foreign_advise(arg);
 	case __NR_close_range:
