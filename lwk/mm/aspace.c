@@ -360,7 +360,7 @@ static struct region *region_new(uaddr_t start, uaddr_t end, u32 prot, u32 flags
 long aspace_map_stack(struct aspace *as)
 {
 	struct region *r = region_new(AZ_USER_END - as->stack_size, AZ_USER_END, PROT_READ | PROT_WRITE,
-				      REGION_LAZY | REGION_SMALL);
+				      REGION_LAZY | REGION_SMALL | REGION_GROWSDOWN);
 
 	if (!r)
 		return -ENOMEM;
@@ -373,6 +373,43 @@ long aspace_map_stack(struct aspace *as)
 	aspace_add(as, r);
 	aspace_end(as);
 	return AZ_USER_END;
+}
+
+/* The stack that a touch of @addr extends, if there is one; it must not come close to what is below. */
+static struct region *stack_above(struct aspace *as, uaddr_t addr) REQUIRES(as->lock)
+{
+	struct region *stack = region_next(as->regions, addr), *r;
+	uaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
+
+	if (!stack || stack->start <= addr || !(stack->flags & REGION_GROWSDOWN))
+		return NULL;
+	if (start < AZ_USER_START || stack->end - start > as->stack_size || aspace_room(as, stack->start - start, 0, 0))
+		return NULL;
+	for_each_region(as, r, start - min(start, STACK_GUARD), start) {
+		if (r->prot && !(r->flags & REGION_GROWSDOWN))
+			return NULL;
+	}
+	return stack;
+}
+
+bool aspace_extend_stack(struct aspace *as, uaddr_t addr)
+{
+	struct region *stack;
+
+	spin_lock(&as->lock);
+	stack = stack_above(as, addr);
+	spin_unlock(&as->lock);
+	if (!stack)
+		return false;
+	aspace_begin(as);
+	stack = stack_above(as, addr);	/* anything may have happened meanwhile */
+	if (stack) {
+		aspace_remove(as, stack);
+		stack->start = ALIGN_DOWN(addr, PAGE_SIZE);
+		aspace_add(as, stack);
+	}
+	aspace_end(as);
+	return true;
 }
 
 void aspace_set_brk(struct aspace *as, uaddr_t start)

@@ -93,6 +93,9 @@ void aspace_merge(struct aspace *as, uaddr_t at) REQUIRES(as->lock);
 /* Room for one more region of @len bytes, @data of which are private and writable, that replaces @old bytes? 0 or -ENOMEM. */
 long aspace_room(struct aspace *as, u64 len, u64 data, u64 old) REQUIRES(as->lock);
 
+/* Extends a stack (REGION_GROWSDOWN) down to @addr, where nothing is mapped. True: look again. No lock held. */
+bool aspace_extend_stack(struct aspace *as, uaddr_t addr);
+
 /* ---- unmap.c: emptying and changing ranges; all REQUIRE aspace_begin() and the lock ---- */
 /* Makes @at a border of entries. 0 or -ENOMEM. */
 long range_split(struct aspace *as, uaddr_t at);

@@ -302,6 +302,8 @@ long aspace_fault(struct aspace *as, uaddr_t addr, u32 access, int *si_code)
 
 	do {
 		ret = fault_once(as, addr, access, si_code);
+		if (ret == -EFAULT && *si_code == SEGV_MAPERR && !(access & FAULT_NOWAIT) && aspace_extend_stack(as, addr))
+			ret = AGAIN;
 	} while (ret == AGAIN);
 	return ret;
 }

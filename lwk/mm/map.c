@@ -55,8 +55,8 @@ static long check_type(const struct map_args *a)
 
 	if (type != MAP_SHARED && type != MAP_PRIVATE && (type != MAP_SHARED_VALIDATE || is_anonymous(a)))
 		return -EINVAL;
-	if (a->flags & MAP_GROWSDOWN)
-		return -EINVAL;		/* stacks have their full size from the start */
+	if ((a->flags & MAP_GROWSDOWN) && (type != MAP_PRIVATE || !is_anonymous(a)))
+		return -EINVAL;
 	if (a->flags & MAP_HUGETLB) {
 		u32 shift = (a->flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
 
@@ -102,9 +102,11 @@ static void request_flags(struct request *rq)
 		rq->region_flags |= REGION_SHARED;
 	if (type != MAP_PRIVATE && !is_anonymous(a))
 		rq->region_flags |= REGION_LINUX;
-	if ((a->flags & MAP_STACK) && is_anonymous(a))
+	if (a->flags & MAP_GROWSDOWN)
+		rq->region_flags |= REGION_GROWSDOWN;
+	if ((a->flags & (MAP_STACK | MAP_GROWSDOWN)) && is_anonymous(a))
 		rq->region_flags |= REGION_SMALL;
-	if (a->flags & (MAP_STACK | MAP_NORESERVE))
+	if (a->flags & (MAP_STACK | MAP_GROWSDOWN | MAP_NORESERVE))
 		rq->region_flags |= REGION_LAZY;
 	else if ((rq->prot & PROT_WRITE) && !(rq->region_flags & REGION_LINUX))
 		rq->region_flags |= REGION_CHARGED;

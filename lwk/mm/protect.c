@@ -8,6 +8,8 @@
 
 #define LINUX_MPROTECT	10
 #define PROT_SEM	8u
+#define PROT_GROWSDOWN	0x01000000u
+#define PROT_GROWSUP	0x02000000u
 
 static bool must_charge(const struct region *r, u32 prot)
 {
@@ -127,11 +129,25 @@ static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 pro
 	return ret;
 }
 
+/* PROT_GROWSDOWN: the range begins where the stack that it is in does. */
+static long protect_stack(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot) REQUIRES(as->lock)
+{
+	struct region *r = region_next(as->regions, start);
+
+	if (!r || r->start >= end)
+		return -ENOMEM;
+	if (!(r->flags & REGION_GROWSDOWN))
+		return -EINVAL;
+	return range_protect(as, r->start, end, prot);
+}
+
 long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot)
 {
+	u32 grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
 	long ret;
 
-	if (addr & (PAGE_SIZE - 1))
+	prot &= ~grows;
+	if ((addr & (PAGE_SIZE - 1)) || (grows & PROT_GROWSUP))		/* nothing grows up here */
 		return -EINVAL;
 	if (!len)
 		return 0;
@@ -143,7 +159,10 @@ long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot)
 	if (!range_valid(addr, len))
 		return -ENOMEM;
 	aspace_begin(as);
-	ret = range_protect(as, addr, addr + len, prot & PROT_ALL);
+	if (grows)
+		ret = protect_stack(as, addr, addr + len, prot & PROT_ALL);
+	else
+		ret = range_protect(as, addr, addr + len, prot & PROT_ALL);
 	range_merge(as, addr, addr + len);
 	aspace_end(as);
 	return ret;

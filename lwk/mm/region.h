@@ -16,6 +16,7 @@
 #define REGION_KERNEL	32u	/* the kernel's own pages: borrow.c */
 #define REGION_DONTFORK	64u	/* madvise: a child does not get it */
 #define REGION_WIPEONFORK 128u	/* madvise: a child gets it empty */
+#define REGION_GROWSDOWN 256u	/* a touch below it extends it: stacks */
 
 /* A file behind regions. Its address identifies one mmap call for as long as somebody holds a reference. */
 struct file_ref {

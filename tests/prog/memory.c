@@ -235,6 +235,24 @@ static void stack(void)
 	ok("large stack frame", large[0] == 1);
 }
 
+static void growing_stack(void)
+{
+	char *room = map(8 * MB, PROT_NONE), *p = room + 4 * MB;
+
+	munmap(room, 8 * MB);
+	ok("MAP_GROWSDOWN", mmap(p, 2 * PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, -1, 0) == p);
+	printf("it grows: %d %d\n", writable(p - PAGE), writable(p - MB));
+	ok("what it grew by is mapped", mmap(p - MB, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED);
+	ok("something below", mmap(room, PAGE, RW, ANON | MAP_FIXED, -1, 0) == room);
+	printf("not close to that: %d %d\n", readable(room + MB), readable(room + MB + PAGE));
+	say("rights of all of it", mprotect(p + PAGE, PAGE, PROT_READ | PROT_GROWSDOWN));
+	printf("writable: %d %d\n", writable(p - MB), writable(p));
+	say("of no stack", mprotect(room, PAGE, PROT_READ | PROT_GROWSDOWN));
+	say("of nothing", mprotect(room + PAGE, PAGE, PROT_READ | PROT_GROWSDOWN));
+	say("shared", map_error(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0));
+	say("the main stack", mprotect((void *)((uintptr_t)&room & ~(PAGE - 1)), PAGE, RW | PROT_GROWSDOWN));
+}
+
 int main(void)
 {
 	stack_t alternate = { .ss_sp = malloc(65536), .ss_size = 65536 };
@@ -251,5 +269,6 @@ int main(void)
 	heap();
 	stress();
 	stack();
+	growing_stack();
 	return 0;
 }

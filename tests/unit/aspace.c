@@ -12,6 +12,7 @@
 #define LOW		0x40
 #define NORESERVE	0x4000
 #define POPULATE	0x8000
+#define GROWSDOWN	0x100
 #define STACK		0x20000
 #define HUGETLB		0x40000
 #define NOREPLACE	0x100000
@@ -221,6 +222,44 @@ static void stacks_have_small_pages(void **state)
 	a = map_anon(0, 8 * MB, RW, STACK);
 	assert_int_equal(fault(a + 4 * MB, FAULT_WRITE), 0);
 	assert_int_equal(span_at(a + 4 * MB), PAGE_SIZE);
+}
+
+static void stacks_grow(void **state)
+{
+	assert_int_equal(map(P(1000), PAGE_SIZE, RW, PRIVATE | FIXED | GROWSDOWN, 3, 0), -EINVAL);
+	assert_int_equal(map(P(1000), PAGE_SIZE, RW, SHARED | ANON | FIXED | GROWSDOWN, -1, 0), -EINVAL);
+	map_anon(P(1000), 2 * PAGE_SIZE, RW, FIXED | GROWSDOWN);
+	assert_int_equal(fault(P(998) + 5, FAULT_WRITE | FAULT_NOWAIT), MAPERR);
+	assert_int_equal(fault(P(998) + 5, FAULT_WRITE), 0);
+	assert_int_equal(region_find(as->regions, P(1001))->start, P(998));
+	assert_int_equal(fault(P(900), 0), 0);
+	assert_int_equal(aspace_check(as), 1);
+	assert_int_equal(committed, resident);
+	assert_int_equal(as->data, 0);
+	assert_int_equal(fault(P(1002) - 8 * MB - 1, 0), MAPERR);
+	map_anon(P(500), PAGE_SIZE, PROT_READ, FIXED);
+	assert_int_equal(fault(P(501) + MB - 1, 0), MAPERR);	/* too close to what is below */
+	assert_int_equal(fault(P(501) + MB, 0), 0);
+	assert_int_equal(aspace_protect(as, P(500), PAGE_SIZE, 0), 0);
+	assert_int_equal(fault(P(501), 0), 0);
+	assert_int_equal(aspace_unmap(as, P(500), PAGE_SIZE), 0);
+	aspace_set_limits(as, as->mapped + 3 * PAGE_SIZE, ~0ULL);
+	assert_int_equal(fault(P(497), 0), MAPERR);
+	assert_int_equal(fault(P(498), 0), 0);
+}
+
+static void rights_of_a_whole_stack(void **state)
+{
+	const u32 down = 0x01000000, up = 0x02000000;
+
+	map_anon(P(100), 8 * PAGE_SIZE, RW, FIXED | GROWSDOWN);
+	map_anon(P(50), PAGE_SIZE, RW, FIXED);
+	assert_int_equal(aspace_protect(as, P(106), PAGE_SIZE, PROT_READ | down), 0);
+	assert_int_equal(fault(P(100), FAULT_WRITE), ACCERR);
+	assert_int_equal(fault(P(107), FAULT_WRITE), 0);
+	assert_int_equal(aspace_protect(as, P(50), PAGE_SIZE, PROT_READ | down), -EINVAL);
+	assert_int_equal(aspace_protect(as, P(60), PAGE_SIZE, PROT_READ | down), -ENOMEM);
+	assert_int_equal(aspace_protect(as, P(100), PAGE_SIZE, PROT_READ | up), -EINVAL);
 }
 
 static void memory_of_the_faulting_node(void **state)
@@ -803,7 +842,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(linux_errors_of_mmap), T(linux_errors_of_addresses), T(placement), T(neighbours_merge), T(faults_without_right),
-		T(large_pages_where_they_fit), T(stacks_have_small_pages), T(memory_of_the_faulting_node), T(frames_are_zeroed_again),
+		T(large_pages_where_they_fit), T(stacks_have_small_pages), T(stacks_grow), T(rights_of_a_whole_stack),
+		T(memory_of_the_faulting_node), T(frames_are_zeroed_again),
 		T(partial_unmap_splits_large_pages), T(unmap_errors_and_holes), T(fixed_replaces), T(protect_keeps_contents),
 		T(protect_errors), T(commitment_by_kind), T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process),
 		T(text_fits_when_nothing_else_does), T(limits_of_the_process), T(heap), T(advice), T(populate),
