@@ -45,6 +45,26 @@ static void any_map(u32 *seed, uaddr_t addr, u64 len)
 	assert_int_equal(aspace_map(as, &a), addr);
 }
 
+/* Mostly it fails, because the range is not in one region. */
+static void any_remap(u32 *seed, uaddr_t addr, u64 len)
+{
+	struct remap_args a = { addr, len, (1 + next_random(seed) % 300) * PAGE_SIZE, next_random(seed) % 8, 0 };
+
+	a.new_addr = COMMON + next_random(seed) % COMMON_PAGES * PAGE_SIZE;
+	if (!(a.flags & 2))
+		a.flags &= ~1ULL;	/* in place only: nothing may stay outside the common range */
+	aspace_remap(as, &a);
+}
+
+static void any_fork(void)
+{
+	struct aspace *child;
+
+	assert_int_equal(aspace_fork_begin(as, &child), 0);
+	aspace_fork_end(as);
+	aspace_put(child);
+}
+
 /* One step in the common range; nothing is known about the outcome but that nothing breaks. */
 static void fight(u32 *seed)
 {
@@ -52,7 +72,13 @@ static void fight(u32 *seed)
 	u64 len = (1 + next_random(seed) % (next_random(seed) % 4 ? 16 : 1024)) * PAGE_SIZE;
 	int code;
 
-	switch (next_random(seed) % 12) {
+	switch (next_random(seed) % 14) {
+	case 12:
+		any_remap(seed, addr, len);
+		break;
+	case 13:
+		any_fork();
+		break;
 	case 0:
 		any_map(seed, addr, len);
 		break;
