@@ -19,8 +19,8 @@
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/rmap.h>
-#include <linux/slab.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "job.h"
 
@@ -31,14 +31,11 @@
 #define PINNED_POLL	msecs_to_jiffies(100)
 #define PINNED_BATCH	1024		/* given back in one turn: the ring has room for more, and the LWK empties it between turns */
 
-/* Frames that Linux still used when the LWK wanted them back. */
-struct pinned {
-	struct list_head link;
-	u64 phys;
-	u32 order;
-};
-
-static LIST_HEAD(pinned_list);
+/*
+ * Blocks that Linux still used when the LWK wanted them back, or to change them: their orders, by frame number. A block is in here once
+ * however often that happens, so a program that keeps one busy and changes it all the time costs nothing.
+ */
+static DEFINE_XARRAY(pinned);
 static DEFINE_MUTEX(pinned_lock);
 
 struct leaf {
@@ -264,41 +261,54 @@ static bool frame_in_use(u64 phys, u32 order)
 
 static void pinned_poll(struct work_struct *work)
 {
-	struct pinned *p, *next;
+	unsigned long pfn;
 	u32 freed = 0;
+	void *entry;
 
 	mutex_lock(&pinned_lock);
-	list_for_each_entry_safe(p, next, &pinned_list, link) {
-		if (frame_in_use(p->phys, p->order))
+	xa_for_each(&pinned, pfn, entry) {
+		u64 order = xa_to_value(entry);
+
+		if (frame_in_use(PFN_PHYS(pfn), order))
 			continue;
 		if (freed++ == PINNED_BATCH)
 			break;
-		az_event_to_lwk(0, AZ_EVENT(AZ_EV_FRAME_FREE, PHYS_PFN(p->phys) << 8 | p->order));
-		list_del(&p->link);
-		kfree(p);
+		az_event_to_lwk(0, AZ_EVENT(AZ_EV_FRAME_FREE, (u64)pfn << 8 | order));
+		xa_erase(&pinned, pfn);
 	}
-	if (!list_empty(&pinned_list))
+	if (!xa_empty(&pinned))
 		schedule_delayed_work(to_delayed_work(work), PINNED_POLL);
 	mutex_unlock(&pinned_lock);
 }
 
 static DECLARE_DELAYED_WORK(pinned_work, pinned_poll);
 
-static void pinned_add(u64 phys, u32 order)
+/* In there already, by itself or with the 2 MB that it was a part of? (Small pages never become a large one again.) */
+static bool pinned_known(unsigned long pfn)
 {
-	struct pinned *p = kmalloc(sizeof(*p), GFP_KERNEL | __GFP_NOFAIL);
+	void *large = xa_load(&pinned, pfn & ~(PTRS_PER_PTE - 1UL));
 
-	p->phys = phys;
-	p->order = order;
+	return xa_load(&pinned, pfn) || (large && xa_to_value(large) > 0);
+}
+
+/* True if the LWK has to be told. */
+static bool pinned_add(u64 phys, u32 order)
+{
+	unsigned long pfn = PHYS_PFN(phys);
+	bool fresh;
+
 	mutex_lock(&pinned_lock);
-	list_add(&p->link, &pinned_list);
+	fresh = !pinned_known(pfn);
+	if (fresh)
+		xa_store(&pinned, pfn, xa_mk_value(order), GFP_KERNEL | __GFP_NOFAIL);
 	mutex_unlock(&pinned_lock);
 	schedule_delayed_work(&pinned_work, PINNED_POLL);
+	return fresh;
 }
 
 bool az_mirror_has_pinned(void)
 {
-	return !list_empty_careful(&pinned_list);
+	return !xa_empty(&pinned);
 }
 
 /* ---- Zap ------------------------------------------------------------------------------------------------------- */
@@ -319,8 +329,8 @@ static void zap_leaf(struct zap *zap, u64 *entry, u64 value, u32 shift)
 		return;
 	if (!az_phys_is_lwk(phys, 1ULL << shift) || !frame_in_use(phys, shift - PAGE_SHIFT))
 		return;
-	set_bit(ilog2(AZ_PTE_PINNED), (unsigned long *)entry);
-	pinned_add(phys, shift - PAGE_SHIFT);
+	if (pinned_add(phys, shift - PAGE_SHIFT))
+		set_bit(ilog2(AZ_PTE_PINNED), (unsigned long *)entry);
 }
 
 /* The part of the tree at @table, which maps addresses from @base, one entry per 1 << @shift bytes. */
