@@ -106,6 +106,7 @@ enum az_event_to_lwk {
 	AZ_EV_FRAME_FREE,	/* (frame number << 8 | order): a formerly PINNED frame is the LWK's again */
 	AZ_EV_SPARE,		/* slot: a new twin is ready; the slot is SPARE and belongs to slot->proc */
 	AZ_EV_CRASH,		/* test aid: fail a check on purpose */
+	AZ_EV_UNBORN,		/* id of a nascent process (AZ_CALL_FORK, AZ_CALL_EXEC) that will not be started */
 };
 
 /* ---- Per LWK CPU --------------------------------------------------------------------------------------------- */
@@ -201,6 +202,10 @@ struct az_slot {
 enum az_call {
 	AZ_CALL_PRIVATE = 0x1000,
 	AZ_CALL_EXEC_INFO = 0x1000,	/* (buf, len) proxy writes struct az_exec and its strings to user memory; length used */
+	AZ_CALL_FORK,			/* (flags of clone3 | exit signal << 56, pidfd address, set_tid address, its size, cgroup, nascent id)
+					   the proxy clones itself and has the nascent process started; pid */
+	AZ_CALL_EXEC,			/* (dirfd, path, argv, envp, flags of execveat, nascent id) the proxy executes itself anew, or the
+					   program itself if it is not one for the LWK; returns only if that fails */
 	AZ_CALL_MORE_TWINS,		/* (n) proxy makes n twins, each announced by AZ_EV_SPARE before this call returns;
 					   number made, or -EAGAIN */
 	AZ_CALL_DIE,			/* (signal, si_code, address) the process dies by this signal, never returns */
@@ -225,6 +230,7 @@ struct az_exec {
 	uint32_t argc, envc;
 	uint32_t path;			/* offset of the path to open, NUL-terminated */
 	uint32_t strings;		/* offset of argv[0] */
+	int32_t exe;			/* the proxy's descriptor of the program's file */
 	uint32_t uid, euid, gid, egid, secure;	/* for the auxiliary vector */
 	uint64_t hwcap, hwcap2, clktck;	/* as Linux gave them to the proxy */
 	uint8_t random[16];
@@ -241,9 +247,11 @@ struct az_proc {
 	uint32_t slot;			/* of the first thread; its tid is pid */
 	uint32_t cpu_count;
 	uint32_t flags;			/* AZ_PROC_* options of yod, none yet */
+	uint32_t nascent;		/* from CHILD on: id of the process that the LWK has prepared; 0: yod's program */
 	uint64_t cpus[AZ_CPUS_MAX / 64];	/* leased CPUs, by index */
 	uint64_t memory;		/* bytes reserved by -M; 0: share what nobody reserved */
 	uint64_t exec_size;		/* bytes that struct az_exec will need */
+	uint64_t ignored;		/* signals that Linux ignores for it, one bit each */
 	uint64_t rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock;	/* soft limits; ~0 is infinite */
 
 	/* [L] */

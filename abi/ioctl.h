@@ -4,7 +4,8 @@
  *
  * Administration (CAP_SYS_ADMIN): BOOT, STOP, CRASH. State is read in sysfs (/sys/kernel/azalea/), the log by LOG_READ.
  * Jobs: an open file is one process: CREATE leases its CPUs and memory, START (in the proxy, after mmap of the program range)
- * makes the LWK run it, SERVE is where twins live, SIGNAL hands a signal to the LWK. The last close ends everything.
+ * makes the LWK run it, SERVE is where twins live, SIGNAL hands a signal to the LWK. The last close ends everything. CHILD, by a
+ * twin that was handed AZ_CALL_FORK or AZ_CALL_EXEC, makes the file of the process that comes out of it; it shares the lease.
  */
 #ifndef AZALEA_IOCTL_H
 #define AZALEA_IOCTL_H
@@ -26,13 +27,19 @@ struct az_ioc_create {
 	uint64_t memory;		/* in: bytes to reserve, 0: share */
 	uint64_t cpus[AZ_CPUS_MAX / 64];	/* in: wanted, by Linux number; out: leased, by Linux number */
 	char error[128];
+	char linux_programs[256];	/* in: names, separated by commas, of what runs on Linux when a process of this lease executes it */
 };
 
 struct az_ioc_start {
 	uint64_t exec_size;
 	uint64_t handler, restorer;	/* the proxy's signal handler, installed where the program has one */
-	uint32_t fd;			/* this file's descriptor: the program cannot close it */
-	int32_t exe;			/* descriptor of the program's file, or < 0; for /proc/PID/exe */
+	uint32_t fd;			/* this file's descriptor: the program cannot close it; after a fork the parent's, which this replaces */
+	int32_t exe;			/* descriptor of the program's file; < 0 after a fork: the parent's */
+};
+
+struct az_ioc_child {
+	int32_t fd;			/* out: the new job */
+	int32_t proxy;			/* out, for EXEC: the proxy's own program, to be executed, closed by that */
 };
 
 /*
@@ -64,5 +71,8 @@ struct az_ioc_log {
 #define AZ_IOC_START		_IOW('Z', 6, struct az_ioc_start)
 #define AZ_IOC_SERVE		_IOWR('Z', 7, struct az_ioc_serve)
 #define AZ_IOC_SIGNAL		_IOW('Z', 8, uint8_t[128])
+#define AZ_IOC_CHILD		_IOR('Z', 9, struct az_ioc_child)
+#define AZ_IOC_EXECUTABLE	_IO('Z', 10)	/* may the caller execute the file of this descriptor: EACCES, ETXTBSY;
+						   0: yes; 1: and yod wants it to run on Linux */
 
 #endif

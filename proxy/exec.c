@@ -44,6 +44,7 @@ static void put_facts(struct az_exec *x)
 {
 	const void *random = (const void *)aux(AT_RANDOM);
 
+	x->exe = start_info.exe;
 	x->uid = aux(AT_UID);
 	x->euid = aux(AT_EUID);
 	x->gid = aux(AT_GID);

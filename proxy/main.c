@@ -12,8 +12,8 @@
 #define MAP_FIXED	0x10
 #define MAP_NORESERVE	0x4000
 #define PR_SET_NAME	15
-#define F_SETFD		2
-#define FD_CLOEXEC	1
+#define RLIMIT_NOFILE	7
+#define F_GETFD		1
 #define AT_FDCWD	(-100)
 #define O_CLOEXEC	02000000
 
@@ -33,15 +33,39 @@ static void take_arguments(uint64_t *sp)
 	uint64_t argc = sp[0], *aux;
 	char **argv = (char **)(sp + 1);
 
-	if (argc < 4 || parse_fd(argv[1]) < 0)
+	if (argc < 5 || parse_fd(argv[1]) < 0)
 		FAIL(1, "azalea-proxy: not a command by itself, start programs with yod");
 	start_info.fd = parse_fd(argv[1]);
-	start_info.path = argv[2];
-	start_info.argv = argv + 3;
+	start_info.exe = parse_fd(argv[2]);
+	start_info.path = argv[3];
+	start_info.argv = argv + 4;
 	start_info.envp = argv + argc + 1;
 	for (aux = (uint64_t *)start_info.envp; *aux; aux++)
 		;
 	start_info.auxv = aux + 1;
+}
+
+/*
+ * Moves the device to the highest descriptor that programs normally may have, where neither the numbers they expect
+ * (0 to 2, then 3, 4, ...) nor the ones that shells use are disturbed.
+ */
+static void move_device(void)
+{
+	struct { uint64_t cur, max; } limit = { 0 };
+	const uint64_t old[3] = { (uint64_t)&limit };
+	int high;
+
+	sys6(__NR_prlimit64, 0, RLIMIT_NOFILE, 0, old);
+	for (high = limit.cur < 1024 ? (int)limit.cur - 1 : 1023; high > 2; high--) {
+		if (sys3(__NR_fcntl, high, F_GETFD, 0) >= 0)
+			continue;
+		if (sys3(__NR_dup3, start_info.fd, high, O_CLOEXEC) != high)
+			break;
+		sys3(__NR_close, start_info.fd, 0, 0);
+		start_info.fd = high;
+		return;
+	}
+	FAIL(1, "yod: no free file descriptor for the device: raise the limit (ulimit -n) or close some files");
 }
 
 /* The kernel gives out other memory only outside this range from now on. */
@@ -58,18 +82,33 @@ static void map_program_range(void)
 			"): is the file descriptor a job of this device?");
 }
 
+/* That of the path, or of the file itself if it was named by its descriptor only (execveat(2) with AT_EMPTY_PATH). */
+static const char *process_name(void)
+{
+	static char link[32] = "/proc/self/fd/", target[4096];
+	static const char by_descriptor[] = "/dev/fd/";
+	const char *path = start_info.path;
+	char digits[24], *n = number(digits, start_info.exe);
+	size_t i;
+
+	for (i = 0; by_descriptor[i]; i++)
+		if (path[i] != by_descriptor[i])
+			return base_name(path);
+	__builtin_memcpy(link + string_length(link), n, string_length(n) + 1);
+	if (sys3(__NR_readlink, (uint64_t)link, (uint64_t)target, sizeof(target) - 1) > 0)
+		path = target;
+	return base_name(path);
+}
+
 static void start_program(void)
 {
 	struct az_ioc_start start = {
-		.exec_size = exec_size(), .fd = start_info.fd,
+		.exec_size = exec_size(), .fd = start_info.fd, .exe = start_info.exe,
 		.handler = (uint64_t)on_signal, .restorer = (uint64_t)signal_return,
-		.exe = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)start_info.path, O_CLOEXEC),
 	};
 	long ret = sys3(__NR_ioctl, start_info.fd, AZ_IOC_START, (uint64_t)&start);
 	char digits[24];
 
-	if (start.exe >= 0)
-		sys3(__NR_close, start.exe, 0, 0);
 	if (ret == -EIO)
 		FAIL(1, "yod: the LWK has failed; see 'lwkctl log', restart it with 'lwkctl boot'");
 	if (ret == -EAGAIN)
@@ -83,9 +122,11 @@ void proxy_main(uint64_t *sp) __attribute__((noreturn));
 void proxy_main(uint64_t *sp)
 {
 	take_arguments(sp);
+	move_device();
 	map_program_range();
-	sys3(__NR_prctl, PR_SET_NAME, (uint64_t)base_name(start_info.path), 0);
-	sys3(__NR_fcntl, start_info.fd, F_SETFD, FD_CLOEXEC);
+	if (start_info.exe < 0)
+		start_info.exe = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)start_info.path, O_CLOEXEC);
+	sys3(__NR_prctl, PR_SET_NAME, (uint64_t)process_name(), 0);
 	start_program();
-	serve();
+	serve(NULL);
 }

@@ -15,15 +15,20 @@
 #define ENOENT		2
 #define EINTR		4
 #define EIO		5
+#define E2BIG		7
+#define ENOEXEC		8
 #define EAGAIN		11
 #define ENOMEM		12
 #define EACCES		13
+#define EFAULT		14
+#define ELOOP		40
 #define ESHUTDOWN	108
 #define ERESTARTSYS	512	/* Linux's own code, understood by the LWK */
 
 /* What Linux gave the proxy and the program is to have. */
 struct start_info {
 	int fd;				/* the device: a job that yod has created */
+	int exe;			/* the program's file; the LWK reads and closes it; or -errno */
 	const char *path;
 	char **argv, **envp;		/* of the program */
 	uint64_t *auxv;
@@ -54,13 +59,26 @@ static inline long sys6(long nr, uint64_t a, uint64_t b, uint64_t c, const uint6
 long user_call(uint32_t nr, const uint64_t arg[6]);
 extern char user_call_insn[];
 long thread_start(unsigned long flags, void *stack_top, void (*fn)(void *), void *arg);
-void thread_end(void *stack, size_t size) __attribute__((noreturn));
+long process_start(const uint64_t *clone_args, size_t size, void (*fn)(void *), void *arg);
+void thread_end(void *stack, size_t size, int status) __attribute__((noreturn));
 void signal_return(void);
 
 /* twin.c */
+struct twin;
 void on_signal(int sig, void *siginfo, void *context);
-void serve(void) __attribute__((noreturn));		/* the first thread's life */
+void serve(struct twin *twin) __attribute__((noreturn));	/* @twin: NULL for a first thread, whose stack is Linux's */
+struct twin *stack_create(void **top);			/* a twin at the low end of its stack, or NULL */
+void stack_destroy(struct twin *twin);
 void *map_memory(size_t size);				/* NULL if there is none */
+void unmap_memory(void *memory, size_t size);
+void block_signals(uint64_t *old);
+void restore_signals(uint64_t old);
+
+/* fork.c */
+long fork_process(const uint64_t arg[6]);		/* AZ_CALL_FORK */
+
+/* program.c */
+long exec_program(const uint64_t arg[6]);		/* AZ_CALL_EXEC */
 
 /* exec.c */
 uint64_t exec_size(void);

@@ -49,12 +49,30 @@ thread_start:
 	call	*%rax
 	ud2
 
-/* void thread_end(void *stack, size_t size): no signal may come from here on */
+/*
+ * long process_start(const uint64_t *clone_args, size_t size, void (*fn)(void *), void *arg): process id or -errno; the new process calls
+ * fn on the stack that clone_args names.
+ */
+	.globl	process_start
+process_start:
+	mov	%rcx, %r8
+	mov	$__NR_clone3, %eax
+	syscall
+	test	%rax, %rax
+	jz	1f
+	ret
+1:	xor	%ebp, %ebp
+	mov	%r8, %rdi
+	call	*%rdx
+	ud2
+
+/* void thread_end(void *stack, size_t size, int status): no signal may come from here on */
 	.globl	thread_end
 thread_end:
+	mov	%edx, %ebx
 	mov	$__NR_munmap, %eax
 	syscall
-	xor	%edi, %edi
+	mov	%ebx, %edi
 	mov	$__NR_exit, %eax
 	syscall
 	ud2

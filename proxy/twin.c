@@ -14,6 +14,7 @@
 #define FUTEX_WAKE	129
 #define PROT_READ	1
 #define PROT_WRITE	2
+#define MADV_DONTFORK	10
 #define MAP_PRIVATE	2
 #define MAP_ANONYMOUS	0x20
 
@@ -43,11 +44,26 @@ void *map_memory(size_t size)
 	return ret < 0 ? NULL : (void *)ret;
 }
 
+void unmap_memory(void *memory, size_t size)
+{
+	sys3(__NR_munmap, (uint64_t)memory, size, 0);
+}
+
 static void set_signal_mask(uint64_t mask, uint64_t *old)
 {
 	const uint64_t rest[3] = { sizeof(mask) };
 
 	sys6(__NR_rt_sigprocmask, SIG_SETMASK, (uint64_t)&mask, (uint64_t)old, rest);
+}
+
+void block_signals(uint64_t *old)
+{
+	set_signal_mask(~0ULL, old);
+}
+
+void restore_signals(uint64_t old)
+{
+	set_signal_mask(old, NULL);
 }
 
 /*
@@ -82,10 +98,29 @@ static long serve_ioctl(struct az_ioc_serve *serve)
 
 /* ---- New twins ------------------------------------------------------------------------------------------------- */
 
-static void end_twin(struct twin *twin)
+struct twin *stack_create(void **top)
 {
-	set_signal_mask(~0ULL, NULL);
-	thread_end(twin->stack, STACK_SIZE + GUARD_SIZE);
+	char *stack = map_memory(STACK_SIZE + GUARD_SIZE);
+	struct twin *twin = (struct twin *)(stack + GUARD_SIZE);
+
+	if (!stack)
+		return NULL;
+	sys3(__NR_mprotect, (uint64_t)stack, GUARD_SIZE, 0);
+	twin->stack = stack;
+	*top = stack + GUARD_SIZE + STACK_SIZE;
+	return twin;
+}
+
+void stack_destroy(struct twin *twin)
+{
+	unmap_memory(twin->stack, STACK_SIZE + GUARD_SIZE);
+}
+
+/* @status counts if it is the last thread of the process. */
+static void end_twin(struct twin *twin, int status)
+{
+	block_signals(NULL);
+	thread_end(twin->stack, STACK_SIZE + GUARD_SIZE, status);
 }
 
 static void report(struct batch *batch, uint32_t failed)
@@ -106,35 +141,32 @@ static void wait_for(struct batch *batch)
 		sys6(__NR_futex, (uint64_t)&batch->pending, FUTEX_WAIT, pending, forever);
 }
 
-static void serve_calls(struct twin *twin) __attribute__((noreturn));
-
 static void twin_main(void *arg)
 {
-	struct az_ioc_serve serve = { .flags = AZ_SERVE_NEW };
+	struct az_ioc_serve request = { .flags = AZ_SERVE_NEW };
 	struct twin *twin = arg;
-	long ret = serve_ioctl(&serve);
+	long ret = serve_ioctl(&request);
 
 	report(twin->batch, ret != 0);
 	if (ret)
-		end_twin(twin);
-	serve_calls(twin);
+		end_twin(twin, 0);
+	serve(twin);
 }
 
 static int make_twin(struct batch *batch)
 {
-	char *stack = map_memory(STACK_SIZE + GUARD_SIZE);
-	struct twin *twin = (struct twin *)(stack + GUARD_SIZE);
+	void *top;
+	struct twin *twin = stack_create(&top);
 
-	if (!stack)
+	if (!twin)
 		return 0;
-	twin->stack = stack;
 	twin->batch = batch;
-	sys3(__NR_mprotect, (uint64_t)stack, GUARD_SIZE, 0);
+	sys3(__NR_madvise, (uint64_t)twin->stack, STACK_SIZE + GUARD_SIZE, MADV_DONTFORK);	/* a forked process has one thread */
 	__atomic_fetch_add(&batch->pending, 1, __ATOMIC_RELAXED);
-	if (thread_start(TWIN_FLAGS, stack + GUARD_SIZE + STACK_SIZE, twin_main, twin) > 0)
+	if (thread_start(TWIN_FLAGS, top, twin_main, twin) > 0)
 		return 1;
 	__atomic_fetch_sub(&batch->pending, 1, __ATOMIC_RELAXED);
-	sys3(__NR_munmap, (uint64_t)stack, STACK_SIZE + GUARD_SIZE, 0);
+	stack_destroy(twin);
 	return 0;
 }
 
@@ -144,11 +176,11 @@ static long more_twins(uint64_t wanted)
 	struct batch batch = { 0 };
 	uint64_t made = 0, mask;
 
-	set_signal_mask(~0ULL, &mask);
+	block_signals(&mask);
 	while (made < wanted && make_twin(&batch))
 		made++;
 	wait_for(&batch);
-	set_signal_mask(mask, NULL);
+	restore_signals(mask);
 	made -= batch.failed;
 	return made ? (long)made : -EAGAIN;
 }
@@ -162,29 +194,27 @@ static long make_call(struct twin *twin, const struct az_ioc_serve *serve)
 		return exec_write((void *)serve->arg[0], serve->arg[1]);
 	case AZ_CALL_EXEC_FAILED:
 		exec_failed(serve->arg[0], serve->arg[1]);
+	case AZ_CALL_FORK:
+		return fork_process(serve->arg);
+	case AZ_CALL_EXEC:
+		return exec_program(serve->arg);
 	case AZ_CALL_MORE_TWINS:
 		return more_twins(serve->arg[0]);
 	case __NR_exit:
 		if (twin)
-			end_twin(twin);
+			end_twin(twin, serve->arg[0]);
 	}
 	return user_call(serve->nr, serve->arg);
 }
 
-/* @twin: NULL for the first thread, whose stack is Linux's. */
-static void serve_calls(struct twin *twin)
+void serve(struct twin *twin)
 {
-	struct az_ioc_serve serve = { 0 };
+	struct az_ioc_serve request = { 0 };
 
 	for (;;) {
-		if (serve_ioctl(&serve))
+		if (serve_ioctl(&request))
 			continue;
-		serve.ret = make_call(twin, &serve);
-		serve.flags = AZ_SERVE_RESULT;
+		request.ret = make_call(twin, &request);
+		request.flags = AZ_SERVE_RESULT;
 	}
-}
-
-void serve(void)
-{
-	serve_calls(NULL);
 }

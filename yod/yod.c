@@ -6,8 +6,8 @@
  * and becomes the proxy by exec. The lease lives with the open device, so from here to the program's end there is one
  * process, one pid and one exit status, and whatever ends that process ends the lease.
  *
- * The proxy is started as:  azalea-proxy FD PATH ARGV0 [ARG...]
- * where FD is the open device, PATH the file to load and ARGV0... the program's own arguments.
+ * The proxy is started as:  azalea-proxy FD EXE PATH ARGV0 [ARG...]
+ * where FD is the open device, EXE the descriptor of the file to load ("-": open PATH), and ARGV0... the program's own arguments.
  */
 #include <err.h>
 #include <errno.h>
@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tools.h"
@@ -30,6 +29,8 @@ static const char help[] =
 "      --cpus LIST     on exactly these CPUs, such as 2-5,8; 'all' means all free ones\n"
 "  -M, --mem SIZE      reserve SIZE bytes of memory (suffix K, M, G or T) for the\n"
 "                      program alone (default: share what nobody reserved)\n"
+"      --linux NAMES   run programs of these names, separated by commas, on Linux's\n"
+"                      CPUs when PROGRAM or its children execute them\n"
 "  -v, --verbose       say on standard error what was leased\n"
 "  -h, --help          print this help\n"
 "      --version       print the version\n"
@@ -37,12 +38,13 @@ static const char help[] =
 "The exit status is PROGRAM's; 127 if it does not exist, 126 if it cannot be\n"
 "executed, 1 for any other mistake. Details: man yod. See also lwkctl(8).\n";
 
-enum { OPT_CPUS = 256, OPT_VERSION };
+enum { OPT_CPUS = 256, OPT_LINUX, OPT_VERSION };
 
 static const struct option long_options[] = {
 	{ "cores", required_argument, NULL, 'c' },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "mem", required_argument, NULL, 'M' },
+	{ "linux", required_argument, NULL, OPT_LINUX },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -74,6 +76,15 @@ static void cpus_option(struct request *r, const char *text)
 		errx(1, "--cpus %s: not a CPU list such as 2-5,8 with numbers below %d", text, AZ_CPUS_MAX);
 }
 
+static void linux_option(struct request *r, const char *text)
+{
+	if (strchr(text, '/'))
+		errx(1, "--linux %s: give names such as cc1,ld, not paths", text);
+	if (strlen(text) >= sizeof(r->create.linux_programs))
+		errx(1, "--linux: more than %zu characters", sizeof(r->create.linux_programs) - 1);
+	strcpy(r->create.linux_programs, text);
+}
+
 static void print_and_exit(const char *text)
 {
 	if (fputs(text, stdout) == EOF || fflush(stdout))
@@ -99,6 +110,9 @@ static void options(struct request *r, int argc, char **argv)
 		case 'M':
 			if (size_parse(optarg, &r->create.memory))
 				errx(1, "-M %s: not a size such as 512M or 8G", optarg);
+			break;
+		case OPT_LINUX:
+			linux_option(r, optarg);
 			break;
 		case 'v':
 			r->verbose = 1;
@@ -138,27 +152,6 @@ static void lease(int fd, struct request *r)
 		r->create.memory ? memory : "shared");
 }
 
-/*
- * Moves the device to the highest descriptor that programs normally may have, where neither the numbers they expect
- * (0 to 2, then 3, 4, ...) nor the ones that shells inherit are disturbed. The copy stays open across exec, the original does not.
- */
-static int fd_out_of_the_way(int fd)
-{
-	struct rlimit limit;
-	int high;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		err(1, "getrlimit");
-	for (high = limit.rlim_cur < 1024 ? (int)limit.rlim_cur - 1 : 1023; high > 2; high--) {
-		if (fcntl(high, F_GETFD) >= 0)
-			continue;
-		if (dup2(fd, high) < 0)
-			err(1, "cannot move the device to descriptor %d", high);
-		return high;
-	}
-	errx(1, "no free file descriptor for the device: raise the limit (ulimit -n) or close some files");
-}
-
 static void become_proxy(int fd, char *path, char **argv, int argc)
 {
 	char proxy[PATH_MAX], number[16];
@@ -166,14 +159,17 @@ static void become_proxy(int fd, char *path, char **argv, int argc)
 
 	if (installed_path("azalea-proxy", "azalea-proxy", proxy))
 		errx(1, "cannot find azalea-proxy beside yod nor as %s: is Azalea installed completely?", proxy);
-	args = calloc(argc + 4, sizeof(*args));
+	args = calloc(argc + 5, sizeof(*args));
 	if (!args)
 		err(1, "arguments");
+	if (fcntl(fd, F_SETFD, 0))
+		err(1, "cannot keep the device open");
 	snprintf(number, sizeof(number), "%d", fd);
 	args[0] = "azalea-proxy";
 	args[1] = number;
-	args[2] = path;
-	memcpy(args + 3, argv, argc * sizeof(*argv));
+	args[2] = "-";
+	args[3] = path;
+	memcpy(args + 4, argv, argc * sizeof(*argv));
 	execv(proxy, args);
 	err(1, "cannot execute %s", proxy);
 }
@@ -198,5 +194,5 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		return 1;
 	lease(fd, &r);
-	become_proxy(fd_out_of_the_way(fd), path, words, count);
+	become_proxy(fd, path, words, count);
 }

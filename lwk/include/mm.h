@@ -138,6 +138,9 @@ struct borrowed {
 };
 long aspace_borrow(struct aspace *as, const struct borrowed *part, u32 count);
 
+/* Makes a string present before a call is forwarded, as far as strings usually go. */
+void populate_string(struct aspace *as, uaddr_t addr);
+
 /* What the machine and the scheduler offer to mm/. */
 u32 arch_node(void);			/* NUMA node of this CPU */
 u64 *arch_kernel_pgd(void);		/* top-level page table whose upper half is the kernel's */

@@ -106,6 +106,10 @@ struct proc {
 	u32 pid;			/* I */
 	struct az_proc *shared;		/* I */
 	struct aspace *aspace;		/* I */
+	struct budget *budget;		/* I until it starts: a new program's, which has no address space before */
+	struct thread *first;		/* I until it starts */
+	bool forked;			/* I: begun by fork(2) or the like, not with a program */
+	bool shares_memory;		/* I: the address space is its parent's, whose counters it keeps */
 	struct list threads;		/* p */
 	u32 thread_count;		/* p */
 	bool kill;			/* p: AZ_EV_PROC_KILL has come */
@@ -120,8 +124,10 @@ struct proc {
 
 /* ---- sched/thread.c ---- */
 
-/* A new thread of @proc on @slot that will run @entry(@arg) once placed; NULL if memory is short. */
-struct thread *thread_create(struct proc *proc, u32 slot, void (*entry)(void *), void *arg);
+/* A new thread of @proc that will run @entry(@arg) once it has a slot, CPUs where it may run, and is placed; NULL if memory is short. */
+struct thread *thread_create(struct proc *proc, void (*entry)(void *), void *arg);
+/* Gives it the twin of @slot. */
+void thread_bind(struct thread *t, u32 slot);
 /* Chooses the least loaded allowed CPU and makes the thread ready there. */
 void thread_place(struct thread *t);
 /* The allowed CPU with the fewest threads; REQUIRES proc->lock. */
@@ -132,7 +138,7 @@ struct thread *thread_of_slot(u32 slot);
 void thread_signal(u32 slot, const u8 info[128]);
 /* Ends the current thread: leaves its CPU for ever. */
 void thread_exit(u32 status) __noreturn;
-/* Takes back a DEAD thread that no CPU runs on any more. */
+/* Takes back a thread that no CPU runs on any more, or never did. */
 void thread_recycle(struct thread *t);
 
 /* ---- sched/runq.c ---- */
@@ -168,7 +174,20 @@ long proc_take_spare(struct proc *proc);
 /* True when a thread should stop waiting: a signal is deliverable or the process ends. */
 bool thread_interrupted(struct thread *t);
 
-/* ---- proc/clone.c ---- */
+/* A process that nobody knows yet; NULL if memory is short. */
+struct proc *proc_create(void);
+
+/* ---- proc/fork.c ---- */
+/* The nascent process that Linux starts, no longer in the table; NULL if there is none. */
+struct proc *nascent_take(u32 id);
+/* It will never be started. */
+void nascent_drop(u32 id);
+/* @parent ends: whatever it has prepared and Linux has not claimed. */
+void nascent_drop_orphans(const struct proc *parent);
+
+/* ---- sched/affinity.c ---- */
+/* @t may run where @parent may. */
+void affinity_inherit(struct thread *t, struct thread *parent);
 /* Moves the current thread if its affinity no longer allows this CPU. */
 void thread_move_if_needed(struct thread *t);
 
@@ -177,6 +196,8 @@ void thread_move_if_needed(struct thread *t);
 long syscall_deferred(struct frame *f);
 long do_clone(struct frame *f, u64 flags, uaddr_t stack, uaddr_t parent_tid, uaddr_t child_tid, u64 tls);
 long do_clone3(struct frame *f, uaddr_t args, u64 size);
+long do_fork(struct frame *f);
+long do_vfork(struct frame *f);
 long do_sigaltstack(struct frame *f, uaddr_t ss, uaddr_t old_ss);
 long do_rt_sigsuspend(uaddr_t set, u64 sigsetsize);
 

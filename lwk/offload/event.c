@@ -52,6 +52,9 @@ static void handle_event(u64 event)
 	case AZ_EV_SPARE:
 		proc_spare(payload);
 		break;
+	case AZ_EV_UNBORN:
+		nascent_drop(payload);
+		break;
 	case AZ_EV_CRASH:
 		check(AZ_EVENT_TYPE(event) != AZ_EV_CRASH);
 		break;

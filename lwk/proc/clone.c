@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * New threads: clone(2) and clone3(2) for what pthread_create() asks. A thread needs a twin; spare ones are made ahead. Also where a
- * thread may run: affinity masks use Linux's CPU numbers and never leave the process's own CPUs.
+ * clone(2) and clone3(2). Threads are made here: each needs a twin, and spare ones are made ahead. New processes are made by fork.c; what
+ * both have in common, the registers and the state of the calling thread, is thread_inherit().
  */
 #include "arch/x86/x86.h"
+#include "clone.h"
 #include "cpu.h"
 #include "errno.h"
 #include "mm.h"
@@ -12,28 +13,13 @@
 #include "string.h"
 #include "syscall_proto.h"
 
-#define CLONE_VM		0x00000100
-#define CLONE_FS		0x00000200
-#define CLONE_FILES		0x00000400
-#define CLONE_SIGHAND		0x00000800
-#define CLONE_THREAD		0x00010000
-#define CLONE_SYSVSEM		0x00040000
-#define CLONE_SETTLS		0x00080000
-#define CLONE_PARENT_SETTID	0x00100000
-#define CLONE_CHILD_CLEARTID	0x00200000
-#define CLONE_DETACHED		0x00400000
-#define CLONE_CHILD_SETTID	0x01000000
 #define THREAD_FLAGS		(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 #define KNOWN_FLAGS		(THREAD_FLAGS | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | \
 				 CLONE_DETACHED | CLONE_CHILD_SETTID)
 
-struct clone_args {			/* clone3(2) */
-	u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
-};
-
-static void thread_main(void *arg)
+void thread_main(void *arg)
 {
-	struct thread *t = arg;
+	struct thread *t = current_thread();
 	u32 tid = t->tid;
 
 	signal_set_mask(t, t->saved_sigmask);
@@ -45,7 +31,7 @@ static void thread_main(void *arg)
 	x86_enter_user((struct frame *)t->kstack - 1);
 }
 
-static void inherit(struct thread *t, const struct thread *parent, const struct frame *f, const struct clone_args *a)
+void thread_inherit(struct thread *t, struct thread *parent, const struct frame *f, const struct clone_args *a)
 {
 	struct frame *child = (struct frame *)t->kstack - 1;
 
@@ -60,9 +46,6 @@ static void inherit(struct thread *t, const struct thread *parent, const struct 
 	t->gs_base = rdmsr(MSR_KERNEL_GS_BASE);
 	t->sigmask = ~SIG_UNBLOCKABLE;		/* as its twin; thread_main() tells it what to let through */
 	t->saved_sigmask = parent->sigmask;
-	spin_lock(&parent->proc->lock);
-	memcpy(t->affinity, parent->affinity, sizeof(t->affinity));
-	spin_unlock(&parent->proc->lock);
 	if (a->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = a->child_tid;
 	if (a->flags & CLONE_CHILD_SETTID)
@@ -75,22 +58,19 @@ static long clone_thread(struct frame *f, const struct clone_args *a)
 	u32 tid;
 	long slot;
 
-	if ((a->flags & THREAD_FLAGS) != THREAD_FLAGS)
-		return -ENOSYS;		/* a new process: not yet */
-	if (a->flags & ~(u64)KNOWN_FLAGS || a->set_tid_size)
-		return -EINVAL;
-	if (a->flags & CLONE_SETTLS && a->tls >= AZ_USER_END)
-		return -EPERM;
+	if ((a->flags & THREAD_FLAGS) != THREAD_FLAGS || a->flags & ~(u64)KNOWN_FLAGS || a->set_tid_size)
+		return -EINVAL;		/* twins are threads of one process and share all that */
 	slot = proc_take_spare(parent->proc);
 	if (slot < 0)
 		return slot;
-	t = thread_create(parent->proc, slot, thread_main, NULL);
+	t = thread_create(parent->proc, thread_main, NULL);
 	if (!t) {
 		slot_exit((struct az_slot *)phys_to_virt(handover->slots) + slot, slot, 0);
 		return -EAGAIN;
 	}
-	t->entry_arg = t;
-	inherit(t, parent, f, a);
+	affinity_inherit(t, parent);
+	thread_inherit(t, parent, f, a);
+	thread_bind(t, slot);
 	tid = t->tid;
 	if (a->flags & CLONE_PARENT_SETTID)
 		copy_to_user(a->parent_tid, &tid, sizeof(tid));
@@ -98,16 +78,54 @@ static long clone_thread(struct frame *f, const struct clone_args *a)
 	return tid;
 }
 
+static long clone_any(struct frame *f, const struct clone_args *a)
+{
+	if (a->flags & CLONE_SETTLS && a->tls >= AZ_USER_END)
+		return -EPERM;
+	return a->flags & CLONE_THREAD ? clone_thread(f, a) : fork_process(f, a);
+}
+
 long do_clone(struct frame *f, u64 flags, uaddr_t stack, uaddr_t parent_tid, uaddr_t child_tid, u64 tls)
 {
-	struct clone_args a = { .flags = flags & ~0xffULL, .stack = stack, .parent_tid = parent_tid, .child_tid = child_tid, .tls = tls };
+	struct clone_args a = {
+		.flags = (u32)flags & ~CLONE_EXIT_SIGNAL, .exit_signal = flags & CLONE_EXIT_SIGNAL, .stack = stack,
+		.parent_tid = parent_tid, .child_tid = child_tid, .tls = tls,
+	};
 
-	return clone_thread(f, &a);
+	if (flags & CLONE_PIDFD) {
+		a.pidfd = parent_tid;
+		if (flags & CLONE_PARENT_SETTID)
+			return -EINVAL;
+	}
+	return clone_any(f, &a);
+}
+
+long do_fork(struct frame *f)
+{
+	return do_clone(f, SIGCHLD, 0, 0, 0, 0);
+}
+
+long do_vfork(struct frame *f)
+{
+	return do_clone(f, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
+}
+
+/* What Linux too looks at before anything else. */
+static long check_clone3(const struct clone_args *a)
+{
+	if (a->flags & (CLONE_DETACHED | (CLONE_EXIT_SIGNAL & ~CLONE_NEWTIME)) || a->exit_signal & ~(u64)CLONE_EXIT_SIGNAL)
+		return -EINVAL;
+	if (a->flags & (CLONE_THREAD | CLONE_PARENT) && a->exit_signal)
+		return -EINVAL;
+	if (!!a->stack != !!a->stack_size || a->stack > AZ_USER_END || a->stack_size > AZ_USER_END - a->stack)
+		return -EINVAL;
+	return 0;
 }
 
 long do_clone3(struct frame *f, uaddr_t args, u64 size)
 {
 	struct clone_args a = { 0 };
+	long ret;
 
 	if (size > PAGE_SIZE)
 		return -E2BIG;
@@ -123,112 +141,12 @@ long do_clone3(struct frame *f, uaddr_t args, u64 size)
 		if (byte)
 			return -E2BIG;
 	}
-	if (!!a.stack != !!a.stack_size || a.flags & 0xff)
-		return -EINVAL;
-	return clone_thread(f, &a);
+	ret = check_clone3(&a);
+	return ret ? ret : clone_any(f, &a);
 }
 
 long sys_set_tid_address(uaddr_t clear_tid)
 {
 	current_thread()->clear_child_tid = clear_tid;
 	return current_thread()->tid;
-}
-
-/* ---- affinity ---- */
-
-static bool mask_test(const u64 *mask, u32 bit)
-{
-	return mask[bit / 64] >> (bit % 64) & 1;
-}
-
-static u32 linux_cpu(u32 index)
-{
-	return boot_cpus[index]->shared->linux_cpu;
-}
-
-/* Bytes of a mask that covers all CPUs of the machine that programs can see, as Linux's nr_cpu_ids does. */
-static u32 mask_bytes(void)
-{
-	u32 highest = 0;
-
-	for (u32 i = 0; i < boot_cpu_count; i++)
-		highest = max(highest, linux_cpu(i));
-	return (highest / 64 + 1) * 8;
-}
-
-static struct thread *find_thread(struct proc *proc, u32 tid) REQUIRES(proc->lock)
-{
-	struct list *at;
-
-	list_for_each(at, &proc->threads)
-		if (list_entry(at, struct thread, sibling)->tid == tid)
-			return list_entry(at, struct thread, sibling);
-	return NULL;
-}
-
-static struct thread *affinity_target(struct thread *self, int pid) REQUIRES(self->proc->lock)
-{
-	return pid ? find_thread(self->proc, pid) : self;
-}
-
-long sys_sched_getaffinity(int pid, unsigned int size, uaddr_t mask)
-{
-	struct thread *self = current_thread(), *t;
-	u64 bits[CPU_WORDS] = { 0 };
-	u32 bytes = mask_bytes();
-
-	if (size < bytes || size & 7)
-		return -EINVAL;
-	spin_lock(&self->proc->lock);
-	t = affinity_target(self, pid);
-	for (u32 i = 0; t && i < boot_cpu_count; i++)
-		if (mask_test(t->affinity, i))
-			bits[linux_cpu(i) / 64] |= 1ULL << (linux_cpu(i) % 64);
-	spin_unlock(&self->proc->lock);
-	if (!t)
-		return -ESRCH;
-	return copy_to_user(mask, bits, bytes) ? -EFAULT : (long)bytes;
-}
-
-long sys_sched_setaffinity(int pid, unsigned int size, uaddr_t mask)
-{
-	struct thread *self = current_thread(), *t;
-	u64 bits[CPU_WORDS] = { 0 }, new[CPU_WORDS] = { 0 };
-	bool any = false;
-	long ret = 0;
-
-	if (copy_from_user(bits, mask, min(size, (u32)sizeof(bits))))
-		return -EFAULT;
-	for (u32 i = 0; i < boot_cpu_count; i++)
-		if (mask_test(self->proc->shared->cpus, i) && mask_test(bits, linux_cpu(i))) {
-			new[i / 64] |= 1ULL << (i % 64);
-			any = true;
-		}
-	spin_lock(&self->proc->lock);
-	t = affinity_target(self, pid);
-	if (!t)
-		ret = -ESRCH;
-	else if (!any)
-		ret = -EINVAL;
-	else
-		memcpy(t->affinity, new, sizeof(new));
-	if (!ret)
-		thread_interrupt(t, WORK_MIGRATE);
-	spin_unlock(&self->proc->lock);
-	return ret;
-}
-
-void thread_move_if_needed(struct thread *t)
-{
-	u32 to;
-
-	spin_lock(&t->proc->lock);
-	to = mask_test(t->affinity, t->cpu) ? t->cpu : thread_choose_cpu(t);
-	if (to != t->cpu) {
-		boot_cpus[t->cpu]->runq.placed--;
-		boot_cpus[to]->runq.placed++;
-	}
-	spin_unlock(&t->proc->lock);
-	if (to != t->cpu)
-		thread_migrate(to);
 }

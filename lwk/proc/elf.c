@@ -12,10 +12,6 @@
 
 #define NR_CLOSE	3
 #define NR_PREAD64	17
-#define NR_OPENAT	257
-#define AT_FDCWD	(-100)
-#define O_CLOEXEC	02000000
-#define O_LARGEFILE	0100000
 
 #define PROT_READ	1
 #define PROT_WRITE	2
@@ -66,15 +62,15 @@ static long read_interp(struct elf_image *e, uaddr_t scratch)
 	return 0;
 }
 
-long elf_open(struct elf_image *e, uaddr_t path, uaddr_t scratch, u32 *fault)
+long elf_open(struct elf_image *e, long fd, uaddr_t scratch, u32 *fault)
 {
 	long ret;
 
 	memset(e, 0, sizeof(*e));
 	*fault = AZ_EXEC_OTHER;
-	e->fd = FORWARD(NR_OPENAT, AT_FDCWD, path, O_CLOEXEC | O_LARGEFILE);
-	if (e->fd < 0)
-		return e->fd;
+	if (fd < 0)
+		return fd;
+	e->fd = fd;
 	ret = read_file(e, 0, &e->header, sizeof(e->header), scratch);
 	if (ret) {
 		*fault = ret == -ENOEXEC ? AZ_EXEC_NOT_ELF : AZ_EXEC_OTHER;

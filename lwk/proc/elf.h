@@ -65,10 +65,10 @@ struct elf_image {
 struct aspace;
 
 /*
- * Opens the file whose path is at @path in user memory and reads its headers, using @scratch (two pages of user memory).
- * Returns 0, or -errno with *@fault saying what kind (enum az_exec_fault).
+ * Reads the headers of the file that the proxy has open as @fd (or an -errno that this returns), using @scratch (two pages of user
+ * memory). Returns 0, or -errno with *@fault saying what kind (enum az_exec_fault) and the file closed.
  */
-long elf_open(struct elf_image *e, uaddr_t path, uaddr_t scratch, u32 *fault);
+long elf_open(struct elf_image *e, long fd, uaddr_t scratch, u32 *fault);
 /* Maps its segments at a bias chosen for its type; @base is a hint for position-independent programs, 0: as mmap likes. */
 long elf_load(struct elf_image *e, struct aspace *as, uaddr_t base, u32 *fault);
 void elf_close(struct elf_image *e);

@@ -19,6 +19,11 @@
 #define AUX_MAX		24
 #define SCRATCH		(2 * PAGE_SIZE)
 
+#define NR_OPENAT	257
+#define AT_FDCWD	(-100)
+#define O_CLOEXEC	02000000
+#define O_LARGEFILE	0100000
+
 struct stack_builder {
 	uaddr_t at;
 	long error;
@@ -109,7 +114,7 @@ static long load_interp(struct elf_image *interp, const struct elf_image *progra
 	long ret = copy_to_user(scratch, program->interp, sizeof(program->interp));
 
 	if (!ret)
-		ret = elf_open(interp, scratch, scratch, fault);
+		ret = elf_open(interp, FORWARD(NR_OPENAT, AT_FDCWD, scratch, O_CLOEXEC | O_LARGEFILE), scratch, fault);
 	if (!ret) {
 		ret = elf_load(interp, as, 0, fault);
 		elf_close(interp);
@@ -119,9 +124,9 @@ static long load_interp(struct elf_image *interp, const struct elf_image *progra
 	return ret;
 }
 
-static long load_program(struct elf_image *program, struct aspace *as, uaddr_t path, uaddr_t scratch, u32 *fault)
+static long load_program(struct elf_image *program, struct aspace *as, long fd, uaddr_t scratch, u32 *fault)
 {
-	long ret = elf_open(program, path, scratch, fault);
+	long ret = elf_open(program, fd, scratch, fault);
 
 	if (ret)
 		return ret;
@@ -152,7 +157,7 @@ static long exec(struct frame *f, struct elf_image *image, u32 *fault)
 		return ret < 0 ? ret : -EFAULT;
 	if (!exec_info_valid(&x, size))
 		return -EINVAL;
-	ret = load_program(program, proc->aspace, block + x.path, scratch, fault);
+	ret = load_program(program, proc->aspace, x.exe, scratch, fault);
 	if (!ret && program->interp[0]) {
 		interp = &image[1];
 		ret = load_interp(interp, program, proc->aspace, scratch, fault);

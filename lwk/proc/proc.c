@@ -12,6 +12,7 @@
 #include "log.h"
 #include "mm.h"
 #include "offload.h"
+#include "signal.h"
 #include "string.h"
 
 static struct proc *procs[AZ_PROCS];	/* a: by index */
@@ -21,64 +22,103 @@ static struct az_proc *shared_proc(u32 index)
 	return (struct az_proc *)phys_to_virt(handover->procs) + index;
 }
 
-static struct proc *proc_create(u32 index)
+struct proc *proc_create(void)
 {
-	struct az_proc *shared = shared_proc(index);
 	struct proc *proc = kmalloc(sizeof(*proc));
-	struct budget *budget = budget_create(shared->memory);
 
-	if (proc && budget)
-		proc->aspace = aspace_create(budget, shared->rlimit_stack);
-	if (budget)
-		budget_put(budget);	/* the address space has its own reference */
-	if (!proc || !proc->aspace) {
-		kfree(proc);
+	if (!proc)
 		return NULL;
-	}
-	proc->index = index;
-	proc->shared = shared;
-	proc->pid = shared->pid;
 	proc->spare_batch = 4;
 	list_init(&proc->threads);
-	aspace_bind(proc->aspace, &shared->resident, &shared->committed);
-	aspace_set_limits(proc->aspace, shared->rlimit_as, shared->rlimit_data);
 	return proc;
 }
 
-/* No thread could be made to run the program, so its twin is told directly. */
-static void fail_start(u32 index)
+/* yod's program: nothing is inherited from a process of the LWK. */
+static struct proc *proc_first(const struct az_proc *shared)
+{
+	struct proc *proc = proc_create();
+
+	if (!proc)
+		return NULL;
+	proc->budget = budget_create(shared->memory);
+	proc->first = thread_create(proc, exec_main, NULL);
+	if (proc->first)
+		memcpy(proc->first->affinity, shared->cpus, sizeof(proc->first->affinity));
+	return proc;
+}
+
+/* A new program gets its address space. False if memory is short. */
+static bool proc_memory(struct proc *proc)
+{
+	struct az_proc *shared = proc->shared;
+
+	if (!proc->aspace && proc->budget)
+		proc->aspace = aspace_create(proc->budget, shared->rlimit_stack);
+	if (proc->budget)
+		budget_put(proc->budget);	/* the address space has its own reference */
+	proc->budget = NULL;
+	if (!proc->aspace)
+		return false;
+	if (!proc->shares_memory)
+		aspace_bind(proc->aspace, &shared->resident, &shared->committed);
+	aspace_set_limits(proc->aspace, shared->rlimit_as, shared->rlimit_data);
+	return true;
+}
+
+/* The process has no thread that could ask its twin, so the twin is told directly. */
+static void tell_twin(u32 index, u32 nr, u64 arg0, u64 arg1)
 {
 	struct az_slot *slot = (struct az_slot *)phys_to_virt(handover->slots) + shared_proc(index)->slot;
 
-	slot->nr = AZ_CALL_EXEC_FAILED;
-	slot->arg[0] = ENOMEM;
-	slot->arg[1] = AZ_EXEC_NO_MEMORY;
+	slot->nr = nr;
+	slot->arg[0] = arg0;
+	slot->arg[1] = arg1;
 	__atomic_store_n(&slot->state, AZ_SLOT_CALL, __ATOMIC_SEQ_CST);
 	event_to_linux(AZ_EVENT(AZ_EV_CALL, shared_proc(index)->slot));
 }
 
-void proc_start(u32 index)
+/* A program inherits the mask of the one before, and what is ignored. */
+static void program_signals(struct proc *proc, struct thread *t)
 {
-	struct proc *proc;
-	struct thread *t;
+	for (u32 i = 0; i < ARRAY_SIZE(proc->action); i++)
+		if (proc->shared->ignored >> i & 1)
+			proc->action[i].handler = SIG_IGN;
+	t->sigmask = t->slot->sigmask;
+}
 
-	if (index >= AZ_PROCS || procs[index] || shared_proc(index)->slot >= AZ_SLOTS)
-		return;
-	proc = proc_create(index);
-	if (!proc) {
-		fail_start(index);
-		return;
-	}
+/* Makes @proc, which may lack memory, the process that Linux knows by @index. False if it cannot run. */
+static bool proc_enter(struct proc *proc, u32 index)
+{
+	struct thread *t = proc->first;
+
+	proc->index = index;
+	proc->shared = shared_proc(index);
+	proc->pid = proc->shared->pid;
 	procs[index] = proc;
-	t = thread_create(proc, shared_proc(index)->slot, exec_main, NULL);
-	if (!t) {
-		fail_start(index);
-		return;
-	}
-	t->sigmask = t->slot->sigmask;		/* inherited from the shell */
+	if (!proc_memory(proc) || !t)
+		return false;
+	thread_bind(t, proc->shared->slot);
+	if (!proc->forked)
+		program_signals(proc, t);
 	proc->shared->pgd = aspace_pgd(proc->aspace);
 	__atomic_store_n(&proc->shared->state, AZ_PROC_RUNNING, __ATOMIC_RELEASE);
+	proc->first = NULL;
 	thread_place(t);
+	return true;
+}
+
+void proc_start(u32 index)
+{
+	struct az_proc *shared = shared_proc(index);
+	struct proc *proc;
+
+	if (index >= AZ_PROCS || procs[index] || shared->slot >= AZ_SLOTS)
+		return;
+	proc = shared->nascent ? nascent_take(shared->nascent) : proc_first(shared);
+	if (!proc && shared->nascent)
+		tell_twin(index, AZ_CALL_DIE, SIGKILL, 0);	/* its parent was killed while it forked */
+	else if (!proc || !proc_enter(proc, index))
+		tell_twin(index, AZ_CALL_EXEC_FAILED, ENOMEM, AZ_EXEC_NO_MEMORY);
 }
 
 void proc_kill(u32 index)
@@ -105,10 +145,15 @@ void proc_free(u32 index)
 
 	if (proc) {
 		check(proc->thread_count == 0);
+		nascent_drop_orphans(proc);
 		procs[index] = NULL;
 		shared_proc(index)->pgd = 0;
-		aspace_unbind(proc->aspace, &proc->shared->resident, &proc->shared->committed);
-		aspace_put(proc->aspace);
+		if (proc->first)
+			thread_recycle(proc->first);
+		if (proc->aspace) {
+			aspace_unbind(proc->aspace, &proc->shared->resident, &proc->shared->committed);
+			aspace_put(proc->aspace);
+		}
 		kfree(proc);
 	}
 	event_to_linux(AZ_EVENT(AZ_EV_GONE, index));

@@ -83,10 +83,9 @@ static void prepare_stack(struct thread *t)
 	t->ksp = (u64)sp;
 }
 
-struct thread *thread_create(struct proc *proc, u32 slot, void (*entry)(void *), void *arg)
+struct thread *thread_create(struct proc *proc, void (*entry)(void *), void *arg)
 {
 	struct thread *t = pool_take();
-	struct az_slot *s = (struct az_slot *)phys_to_virt(handover->slots) + slot;
 
 	if (!t)
 		t = kmalloc(sizeof(*t));
@@ -110,14 +109,17 @@ struct thread *thread_create(struct proc *proc, u32 slot, void (*entry)(void *),
 	}
 	x86_fpu_init(t->fpu);
 	t->proc = proc;
-	t->slot = s;
-	t->slot_index = slot;
-	t->tid = s->tid;
 	t->entry = entry;
 	t->entry_arg = arg;
-	memcpy(t->affinity, proc->shared->cpus, sizeof(t->affinity));
 	prepare_stack(t);
 	return t;
+}
+
+void thread_bind(struct thread *t, u32 slot)
+{
+	t->slot = (struct az_slot *)phys_to_virt(handover->slots) + slot;
+	t->slot_index = slot;
+	t->tid = t->slot->tid;
 }
 
 u32 thread_choose_cpu(const struct thread *t)

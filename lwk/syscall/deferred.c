@@ -21,6 +21,8 @@ static long defer(void)
 
 long sys_clone(struct frame *f, u64 flags, uaddr_t stack, uaddr_t parent_tid, uaddr_t child_tid, u64 tls) { return defer(); }
 long sys_clone3(struct frame *f, uaddr_t args, u64 size) { return defer(); }
+long sys_fork(struct frame *f) { return defer(); }
+long sys_vfork(struct frame *f) { return defer(); }
 long sys_rt_sigreturn(struct frame *f) { return defer(); }
 long sys_rt_sigsuspend(struct frame *f, uaddr_t set, u64 sigsetsize) { return defer(); }
 long sys_sigaltstack(struct frame *f, uaddr_t ss, uaddr_t old_ss) { return defer(); }
@@ -38,6 +40,8 @@ long syscall_deferred(struct frame *f)
 	switch (f->orig_ax) {
 	case 15: return rt_sigreturn(f);
 	case 56: return do_clone(f, f->di, f->si, f->dx, f->r10, f->r8);
+	case 57: return do_fork(f);
+	case 58: return do_vfork(f);
 	case 130: return do_rt_sigsuspend(f->di, f->si);
 	case 131: return do_sigaltstack(f, f->di, f->si);
 	case 435: return do_clone3(f, f->di, f->si);

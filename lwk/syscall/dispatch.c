@@ -14,6 +14,7 @@
 #include "syscall_desc.h"
 #include "syscall_dispatch.h"
 
+#define STRING_USUAL	256
 #define NOWHERE		(1ULL << 63)	/* in nobody's part of the address space */
 #define POPULATE_MAX	(64 * LARGE_SIZE)	/* a larger buffer is populated as Linux touches it */
 
@@ -37,6 +38,13 @@ static long prepare_range(struct aspace *as, u64 addr, u64 bytes, bool write)
 	if (bytes && bytes <= POPULATE_MAX)
 		aspace_populate(as, addr, bytes, write);
 	return 0;
+}
+
+/* The page behind is looked at only if the string is likely to reach it; if not, the twin asks for it. */
+void populate_string(struct aspace *as, uaddr_t addr)
+{
+	if (addr && !outside(addr, STRING_USUAL))
+		aspace_populate(as, addr, STRING_USUAL, false);
 }
 
 #define IOVEC_MAX	1024	/* Linux's UIO_MAXIOV */
@@ -69,8 +77,10 @@ static long prepare_argument(struct aspace *as, const struct syscall_desc *desc,
 		bytes = count;
 	if (arg->kind == SYSCALL_ARG_IOVEC && value[i] && !outside(value[i], bytes))
 		return prepare_iovec(as, value[i], bytes / 16, write);
-	if (arg->kind == SYSCALL_ARG_PATH || arg->kind == SYSCALL_ARG_STR)
+	if (arg->kind == SYSCALL_ARG_PATH || arg->kind == SYSCALL_ARG_STR) {
+		populate_string(as, value[i]);
 		bytes = 1;
+	}
 	if (prepare_range(as, value[i], bytes, write))
 		value[i] = NOWHERE;
 	return 0;

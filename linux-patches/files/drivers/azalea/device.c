@@ -30,6 +30,7 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 static const struct file_operations operations = {
 	.owner = THIS_MODULE,
 	.open = az_job_open,
+	.flush = az_job_flush,
 	.release = az_job_release,
 	.mmap = az_job_mmap,
 	.unlocked_ioctl = device_ioctl,

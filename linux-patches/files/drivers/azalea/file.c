@@ -34,7 +34,7 @@ long az_file_open(struct az_job *job, const u64 *arg)
 		return -EBADF;
 	ret = mapping_allowed(file, arg[1], arg[2]);
 	if (!ret)
-		ret = xa_alloc(&job->files, &handle, file, xa_limit_31b, GFP_KERNEL);
+		ret = xa_alloc(&job->space->files, &handle, file, xa_limit_31b, GFP_KERNEL);
 	if (ret) {
 		fput(file);
 		return ret;
@@ -45,7 +45,7 @@ long az_file_open(struct az_job *job, const u64 *arg)
 /* (handle, offset, physical address, length): bytes read, less than length only at the end of the file */
 long az_file_read(struct az_job *job, const u64 *arg)
 {
-	struct file *file = xa_load(&job->files, arg[0]);
+	struct file *file = xa_load(&job->space->files, arg[0]);
 	loff_t offset = arg[1];
 	size_t done = 0;
 
@@ -67,7 +67,7 @@ long az_file_read(struct az_job *job, const u64 *arg)
 
 long az_file_close(struct az_job *job, const u64 *arg)
 {
-	struct file *file = xa_erase(&job->files, arg[0]);
+	struct file *file = xa_erase(&job->space->files, arg[0]);
 
 	if (!file)
 		return -EBADF;
@@ -75,11 +75,11 @@ long az_file_close(struct az_job *job, const u64 *arg)
 	return 0;
 }
 
-void az_files_release(struct az_job *job)
+void az_files_release(struct az_space *space)
 {
 	unsigned long handle;
 	struct file *file;
 
-	xa_for_each(&job->files, handle, file)
+	xa_for_each(&space->files, handle, file)
 		fput(file);
 }

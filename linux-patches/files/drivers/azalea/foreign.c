@@ -28,21 +28,21 @@ static void unpin(void *entry)
 	unpin_user_pages_dirty_lock(&page, 1, value & PIN_WRITABLE);
 }
 
-static void unpin_range(struct az_job *job, u64 start, u64 length)
+static void unpin_range(struct az_space *space, u64 start, u64 length)
 {
 	unsigned long index;
 	void *entry;
 
-	xa_for_each_range(&job->pins, index, entry, PHYS_PFN(start), PHYS_PFN(start + length - 1)) {
-		xa_erase(&job->pins, index);
+	xa_for_each_range(&space->pins, index, entry, PHYS_PFN(start), PHYS_PFN(start + length - 1)) {
+		xa_erase(&space->pins, index);
 		unpin(entry);
 	}
 }
 
 /* Gives the range back to the mirror. Should that fail, nothing is mapped there, which is safe. */
-static long map_mirror(struct az_job *job, u64 start, u64 length)
+static long map_mirror(struct az_space *space, u64 start, u64 length)
 {
-	unsigned long ret = vm_mmap(job->file, start, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
+	unsigned long ret = vm_mmap(space->file, start, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
 
 	return IS_ERR_VALUE(ret) ? (long)ret : 0;
 }
@@ -59,7 +59,7 @@ long az_foreign_map(struct az_job *job, const u64 *arg)
 		return -EINVAL;
 	ret = x64_sys_call(&regs, __NR_mmap);
 	if (IS_ERR_VALUE(ret))
-		map_mirror(job, arg[0], arg[1]);	/* a late failure has already removed what was there */
+		map_mirror(job->space, arg[0], arg[1]);	/* a late failure has already removed what was there */
 	return ret;
 }
 
@@ -68,8 +68,8 @@ long az_foreign_unmap(struct az_job *job, const u64 *arg)
 {
 	if (!range_is_programs(arg[0], arg[1]))
 		return -EINVAL;
-	unpin_range(job, arg[0], arg[1]);
-	return map_mirror(job, arg[0], arg[1]);
+	unpin_range(job->space, arg[0], arg[1]);
+	return map_mirror(job->space, arg[0], arg[1]);
 }
 
 /* (address, length, prot): mprotect for a range that is mapped here */
@@ -99,13 +99,13 @@ long az_foreign_remap(struct az_job *job, const u64 *arg)
 		vm_munmap(fresh, fresh_length);
 	ret = x64_sys_call(&regs, __NR_mremap);
 	if (IS_ERR_VALUE(ret)) {
-		map_mirror(job, fresh, fresh_length);	/* a late failure has already removed what was there */
+		map_mirror(job->space, fresh, fresh_length);	/* a late failure has already removed what was there */
 		return ret;
 	}
 	if (moves && arg[1])
-		unpin_range(job, arg[0], arg[1]);
+		unpin_range(job->space, arg[0], arg[1]);
 	if (leaves)
-		map_mirror(job, arg[0], arg[1]);
+		map_mirror(job->space, arg[0], arg[1]);
 	return ret;
 }
 
@@ -122,7 +122,7 @@ long az_foreign_advise(const u64 *arg)
 static long pin_store(struct az_job *job, u64 addr, struct page *page, bool write)
 {
 	void *entry = (void *)((unsigned long)page | (write ? PIN_WRITABLE : 0));
-	void *old = xa_store(&job->pins, PHYS_PFN(addr), entry, GFP_KERNEL);
+	void *old = xa_store(&job->space->pins, PHYS_PFN(addr), entry, GFP_KERNEL);
 
 	if (xa_is_err(old)) {
 		unpin(entry);
@@ -151,7 +151,7 @@ long az_foreign_fault(struct az_job *job, const u64 *arg)
 	return pin_store(job, arg[0], page, arg[1] != 0);
 }
 
-void az_foreign_release(struct az_job *job)
+void az_foreign_release(struct az_space *space)
 {
-	unpin_range(job, AZ_USER_START, AZ_USER_END - AZ_USER_START);
+	unpin_range(space, AZ_USER_START, AZ_USER_END - AZ_USER_START);
 }

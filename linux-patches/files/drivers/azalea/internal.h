@@ -150,6 +150,7 @@ int az_log_read(struct az_ioc_log __user *user);
 /* The job side. ioctl numbers that device.c does not know, events that concern slots and processes. */
 void az_job_init(void);
 int az_job_open(struct inode *inode, struct file *file);
+int az_job_flush(struct file *file, fl_owner_t id);
 int az_job_release(struct inode *inode, struct file *file);
 int az_job_mmap(struct file *file, struct vm_area_struct *vma);
 long az_job_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Life of a job: open, CREATE (leases CPUs and memory), mmap of the program range, START (the LWK runs it), and the last close,
- * which ends and gives back everything, in whatever order proxy, yod and the LWK came to their ends.
+ * which ends and gives back everything, in whatever order proxy, yod and the LWK came to their ends. The jobs of processes that a
+ * program makes begin with CHILD instead, which shares the lease:
+ *
+ *   fork     CHILD by the parent, which then clones itself; START by the clone, whose descriptor the new file has become
+ *   exec     CHILD, then the proxy executes itself: that closes the old file and ends the old job before the new one STARTs
  *
  * The last close happens when the last thread of the proxy has exited and its address space is gone, before its parent hears of
  * it: when yod's caller gets the exit status, the CPUs are free again.
  */
 #include <linux/bitmap.h>
+#include <linux/fdtable.h>
+#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -35,10 +42,6 @@ int az_job_open(struct inode *inode, struct file *file)
 	if (!job)
 		return -ENOMEM;
 	mutex_init(&job->lock);
-	init_rwsem(&job->mirror);
-	xa_init(&job->twins);
-	xa_init_flags(&job->files, XA_FLAGS_ALLOC);
-	xa_init(&job->pins);
 	job->proc = AZ_NONE;
 	job->file = file;
 	file->private_data = job;
@@ -59,28 +62,55 @@ static u32 first_cpu(u32 proc)
 	return find_first_bit((unsigned long *)az_proc(proc)->cpus, AZ_CPUS_MAX);
 }
 
-static int job_lease(u32 proc, struct az_ioc_create *request)
+/* Gives the job the index @proc, whose az_proc is filled. */
+static void job_enter(struct az_job *job, struct az_lease *lease, u32 proc) __must_hold(&jobs_lock)
 {
-	int ret;
+	lease->users++;
+	job->lease = lease;
+	job->proc = proc;
+	job->cpu = first_cpu(proc);
+	set_bit(proc, procs_used);
+	job_of_set(proc, job);
+	list_add(&job->link, &jobs);
+}
 
-	ret = az_memory_lease(request->memory, request->error);
+static struct az_lease *lease_create(u32 proc, struct az_ioc_create *request)
+{
+	struct az_lease *lease = kzalloc(sizeof(*lease), GFP_KERNEL);
+	int ret = lease ? az_memory_lease(request->memory, request->error) : -ENOMEM;
+
 	if (ret)
-		return ret;
+		goto free;
 	memset(az_proc(proc), 0, sizeof(struct az_proc));
 	ret = az_cpus_lease(proc, request);
-	if (ret) {
-		az_memory_return(request->memory);
-		return ret;
-	}
+	if (ret)
+		goto return_memory;
 	az_proc(proc)->memory = request->memory;
-	return 0;
+	lease->proc = proc;
+	lease->memory = request->memory;
+	strscpy(lease->linux_programs, request->linux_programs, sizeof(lease->linux_programs));
+	return lease;
+return_memory:
+	az_memory_return(request->memory);
+free:
+	kfree(lease);
+	return ERR_PTR(ret);
+}
+
+static void lease_free(struct az_lease *lease)
+{
+	az_cpus_return(lease->proc);
+	az_memory_return(lease->memory);
+	if (lease->proxy)
+		fput(lease->proxy);
+	kfree(lease);
 }
 
 /* az.lock keeps boot, stop and failure away. */
 static int job_create_locked(struct az_job *job, struct az_ioc_create *request)
 {
 	u32 proc = find_first_zero_bit(procs_used, AZ_PROCS);
-	int ret;
+	struct az_lease *lease;
 
 	if (job->proc != AZ_NONE) {
 		strscpy(request->error, "this file already is a job", AZ_ERROR_SIZE);
@@ -94,15 +124,15 @@ static int job_create_locked(struct az_job *job, struct az_ioc_create *request)
 		snprintf(request->error, AZ_ERROR_SIZE, "%d programs are running, which is the most there can be", AZ_PROCS);
 		return -EAGAIN;
 	}
-	ret = job_lease(proc, request);
-	if (ret)
-		return ret;
-	set_bit(proc, procs_used);
-	job->proc = proc;
-	job->cpu = first_cpu(proc);
-	job->memory = request->memory;
-	job_of_set(proc, job);
-	list_add(&job->link, &jobs);
+	lease = lease_create(proc, request);
+	if (IS_ERR(lease))
+		return PTR_ERR(lease);
+	job->space = az_space_create(job->file, proc);
+	if (!job->space) {
+		lease_free(lease);
+		return -ENOMEM;
+	}
+	job_enter(job, lease, proc);
 	return 0;
 }
 
@@ -127,7 +157,164 @@ static long job_create(struct az_job *job, struct az_ioc_create __user *user)
 	return ret;
 }
 
+/* ---- CHILD ----------------------------------------------------------------------------------------------------- */
+
+/* May the caller execute the file? What execve(2) would say. */
+static int exec_check(struct file *file)
+{
+	int ret;
+
+	if (!S_ISREG(file_inode(file)->i_mode) || path_noexec(&file->f_path))
+		return -EACCES;
+	ret = file_permission(file, MAY_EXEC);
+	if (!ret)
+		ret = deny_write_access(file);
+	if (!ret)
+		allow_write_access(file);
+	return ret;
+}
+
+static bool runs_on_linux(const struct az_lease *lease, const struct file *file)
+{
+	const char *name = file->f_path.dentry->d_name.name, *word = lease->linux_programs;
+	size_t length;
+
+	for (; *word; word += length + (word[length] == ',')) {
+		length = strcspn(word, ",");
+		if (length == strlen(name) && !memcmp(word, name, length))
+			return true;
+	}
+	return false;
+}
+
+/* Is the file of a descriptor to be executed: -errno, 0, or 1 for on Linux. */
+static int job_executable(struct az_job *job, int fd)
+{
+	struct fd f = fdget(fd);
+	int ret = f.file && job->lease ? exec_check(f.file) : -EBADF;
+
+	if (!ret)
+		ret = runs_on_linux(job->lease, f.file);
+	fdput(f);
+	return ret;
+}
+
+/* Fresh, or with the files of the address space that fork copies. One that is shared (CLONE_VM) is found by START. */
+static int child_space(struct az_job *child, struct az_job *parent, u32 proc, const u64 *arg)
+{
+	int ret = 0;
+
+	if (child->forked && (arg[0] & CLONE_VM))
+		return 0;
+	child->space = az_space_create(child->file, proc);
+	if (!child->space)
+		return -ENOMEM;
+	if (child->forked)
+		ret = az_space_copy_files(child->space, parent->space);
+	if (ret) {
+		az_space_free(child->space);
+		child->space = NULL;
+	}
+	return ret;
+}
+
+static int child_enter(struct az_job *child, struct az_job *parent, const u64 *arg) __must_hold(&jobs_lock)
+{
+	u32 proc = find_first_zero_bit(procs_used, AZ_PROCS);
+	struct az_proc *from = az_job_proc(parent), *to;
+	int ret;
+
+	if (!az_lwk_running() || proc == AZ_PROCS)
+		return -EAGAIN;
+	to = az_proc(proc);
+	memset(to, 0, sizeof(*to));
+	memcpy(to->cpus, from->cpus, sizeof(to->cpus));
+	to->cpu_count = from->cpu_count;
+	to->memory = from->memory;
+	to->flags = from->flags;
+	to->nascent = arg[5];
+	ret = child_space(child, parent, proc, arg);
+	if (ret)
+		return ret;
+	job_enter(child, parent->lease, proc);
+	return 0;
+}
+
+static int child_create(struct file *file, struct az_job *parent, struct az_twin *twin)
+{
+	struct az_job *child = file->private_data;
+	int ret;
+
+	child->forked = az_twin_handed(twin) == AZ_CALL_FORK;
+	mutex_lock(&az.lock);
+	mutex_lock(&jobs_lock);
+	ret = child_enter(child, parent, twin->slot->arg);
+	mutex_unlock(&jobs_lock);
+	mutex_unlock(&az.lock);
+	return ret;
+}
+
+/* A descriptor beyond the program's limit is allowed, because Linux needs none for fork and exec. */
+static int install_file(struct file *file, int flags)
+{
+	int fd = __get_unused_fd_flags(flags, rlimit(RLIMIT_NOFILE) + 2);
+
+	if (fd >= 0)
+		fd_install(fd, file);
+	else
+		fput(file);
+	return fd;
+}
+
+static int install_child(struct az_job *parent, struct az_twin *twin)
+{
+	struct file *file = dentry_open(&parent->file->f_path, O_RDWR, current_cred());
+	int ret;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	ret = child_create(file, parent, twin);
+	if (ret) {
+		fput(file);
+		return ret;
+	}
+	return install_file(file, 0);
+}
+
+static long job_child(struct az_job *parent, struct az_ioc_child __user *user)
+{
+	struct az_twin *twin = az_twin_current(parent);
+	u32 call = twin ? az_twin_handed(twin) : 0;
+	struct az_ioc_child request = { .proxy = -1 };
+	int ret = 0;
+
+	if (call != AZ_CALL_FORK && call != AZ_CALL_EXEC)
+		return -EINVAL;
+	if (call == AZ_CALL_EXEC)
+		ret = request.proxy = install_file(get_file(parent->lease->proxy), O_CLOEXEC);
+	if (ret >= 0)
+		ret = request.fd = install_child(parent, twin);
+	if (ret < 0 && request.proxy >= 0)
+		close_fd(request.proxy);
+	if (ret < 0)
+		return ret;
+	return copy_to_user(user, &request, sizeof(request)) ? -EFAULT : 0;
+}
+
 /* ---- START ----------------------------------------------------------------------------------------------------- */
+
+static u64 ignored_signals(void)
+{
+	u64 ignored = 0;
+	int sig;
+
+	spin_lock_irq(&current->sighand->siglock);
+	for (sig = 1; sig <= _NSIG; sig++)
+		if (current->sighand->action[sig - 1].sa.sa_handler == SIG_IGN)
+			ignored |= 1ULL << (sig - 1);
+	spin_unlock_irq(&current->sighand->siglock);
+	return ignored;
+}
 
 static void job_fill_proc(struct az_job *job, struct az_twin *twin, u64 exec_size)
 {
@@ -136,6 +323,7 @@ static void job_fill_proc(struct az_job *job, struct az_twin *twin, u64 exec_siz
 	proc->pid = task_tgid_vnr(current);
 	proc->slot = az_twin_slot_index(twin);
 	proc->exec_size = exec_size;
+	proc->ignored = ignored_signals();
 	proc->rlimit_stack = rlimit(RLIMIT_STACK);
 	proc->rlimit_as = rlimit(RLIMIT_AS);
 	proc->rlimit_data = rlimit(RLIMIT_DATA);
@@ -152,18 +340,59 @@ static void job_set_exe(int fd)
 
 	if (!file)
 		return;
-	if (S_ISREG(file_inode(file)->i_mode) && !path_noexec(&file->f_path) && !file_permission(file, MAY_EXEC))
+	if (!exec_check(file))
 		set_mm_exe_file(current->mm, file);
 	fput(file);
+}
+
+/*
+ * The job takes the place of the parent's at a descriptor that the child has inherited, whatever the limit of descriptors is now.
+ */
+static int take_descriptor(struct file *file, unsigned int fd)
+{
+	struct files_struct *files = current->files;
+	struct file *old = NULL;
+	struct fdtable *fdt;
+
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	if (fd < fdt->max_fds)
+		old = rcu_dereference_protected(fdt->fd[fd], lockdep_is_held(&files->file_lock));
+	if (old) {
+		rcu_assign_pointer(fdt->fd[fd], get_file(file));
+		__set_bit(fd, fdt->close_on_exec);
+	}
+	spin_unlock(&files->file_lock);
+	return old ? filp_close(old, files) : -EBADF;
+}
+
+/* A process made by fork has the mirror to map; one that shares its parent's memory finds it there. */
+static long start_memory(struct az_job *job)
+{
+	if (!job->space)
+		job->space = job->forked ? az_mirror_share() : NULL;
+	else if (job->forked && !job->space->mm)
+		return az_mirror_map_gaps(job);
+	return job->space && job->space->mm == current->mm ? 0 : -EINVAL;
 }
 
 /* The calling thread becomes the twin of the program's first thread and inherits it the blocked signals. */
 static long job_start_locked(struct az_job *job, const struct az_ioc_start *request)
 {
 	struct az_twin *twin;
+	long ret;
 
-	if (job->started || job->mm != current->mm || !thread_group_leader(current))
+	if (job->started || job->proc == AZ_NONE || !thread_group_leader(current))
 		return -EINVAL;
+	ret = start_memory(job);
+	if (ret)
+		return ret;
+	if (az_twin_in(job->space))
+		return -EINVAL;
+	if (job->forked)
+		ret = take_descriptor(job->file, request->fd);
+	if (ret)
+		return ret;
 	twin = az_twin_bind(job, AZ_SLOT_IDLE);
 	if (IS_ERR(twin))
 		return PTR_ERR(twin);
@@ -172,8 +401,12 @@ static long job_start_locked(struct az_job *job, const struct az_ioc_start *requ
 	job->handler = request->handler;
 	job->restorer = request->restorer;
 	job->fd = request->fd;
+	job->owner = task_tgid_nr(current);
 	job_fill_proc(job, twin, request->exec_size);
-	job_set_exe(request->exe);
+	if (!job->lease->proxy)
+		job->lease->proxy = get_mm_exe_file(current->mm);
+	if (request->exe >= 0)
+		job_set_exe(request->exe);
 	job->started = true;
 	if (!az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_START, job->proc)))
 		return -EIO;
@@ -208,6 +441,10 @@ long az_job_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return job_create(job, user);
 	case AZ_IOC_START:
 		return job_start(job, user);
+	case AZ_IOC_CHILD:
+		return job_child(job, user);
+	case AZ_IOC_EXECUTABLE:
+		return job_executable(job, arg);
 	case AZ_IOC_SERVE:
 		return az_twin_serve(job, user);
 	case AZ_IOC_SIGNAL:
@@ -218,35 +455,66 @@ long az_job_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 /* ---- End ------------------------------------------------------------------------------------------------------- */
 
-/* Not killable: what the LWK may still use is not given back. A dead LWK ends all waits. */
-static void job_stop(struct az_job *job)
+/*
+ * Not killable: what the LWK may still use is not given back. A dead LWK ends all waits. Returns true if nobody uses the address space
+ * any more.
+ */
+static bool job_stop(struct az_job *job)
 {
+	bool last;
+
 	az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_KILL, job->proc));
 	wait_event(az_job_wait, READ_ONCE(job->stopped) || !az_lwk_running());
-	az_mirror_quarantine(job);
+	last = az_space_leave(job);
 	az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_FREE, job->proc));
 	wait_event(az_job_wait, READ_ONCE(job->gone) || !az_lwk_running());
+	return last;
+}
+
+/* The index of a lease stays in use until its last job has ended. */
+static void job_leave(struct az_job *job)
+{
+	struct az_lease *lease = job->lease;
+
+	mutex_lock(&jobs_lock);
+	list_del(&job->link);
+	if (job->proc != lease->proc)
+		clear_bit(job->proc, procs_used);
+	if (--lease->users == 0) {
+		clear_bit(lease->proc, procs_used);
+		lease_free(lease);
+	}
+	mutex_unlock(&jobs_lock);
 }
 
 static void job_end(struct az_job *job)
 {
-	struct az_twin *twin;
-	unsigned long pid;
+	bool last;
 
-	if (job->started)
-		job_stop(job);
+	if (az_job_proc(job)->nascent && !job->started)
+		az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_UNBORN, az_job_proc(job)->nascent));
+	last = job->started ? job_stop(job) : job->space && az_space_leave(job);
 	job_of_set(job->proc, NULL);
-	az_files_release(job);
-	az_foreign_release(job);
-	xa_for_each(&job->twins, pid, twin)
-		az_twin_unbind(twin);
+	if (job->space)
+		az_twins_unbind(job);
+	if (last)
+		az_space_free(job->space);
+	az_job_proc(job)->nascent = 0;
 	WRITE_ONCE(az_job_proc(job)->state, AZ_PROC_FREE);
-	az_cpus_return(job->proc);
-	az_memory_return(job->memory);
-	mutex_lock(&jobs_lock);
-	list_del(&job->link);
-	clear_bit(job->proc, procs_used);
-	mutex_unlock(&jobs_lock);
+	job_leave(job);
+}
+
+/*
+ * Each close of a descriptor. When the process that runs the program closes it, it exits or executes another program; its threads must
+ * stop even if a child that shares its memory keeps the mapping, and with it this file, for longer.
+ */
+int az_job_flush(struct file *file, fl_owner_t id)
+{
+	struct az_job *job = file->private_data;
+
+	if (job->started && job->owner == task_tgid_nr(current))
+		az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_KILL, job->proc));
+	return 0;
 }
 
 int az_job_release(struct inode *inode, struct file *file)
@@ -255,9 +523,6 @@ int az_job_release(struct inode *inode, struct file *file)
 
 	if (job->proc != AZ_NONE)
 		job_end(job);
-	xa_destroy(&job->twins);
-	xa_destroy(&job->files);
-	xa_destroy(&job->pins);
 	kfree(job);
 	return 0;
 }

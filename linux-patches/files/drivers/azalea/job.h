@@ -6,8 +6,11 @@
  *   job.c      life of a job, from open to the last close       twin.c     the loop in which twins live
  *   signal.c   signals on their way to the LWK                  file.c     files that the LWK maps privately
  *   mirror.c   LWK memory as Linux sees it                      foreign.c  Linux memory as the LWK sees it
+ *   space.c    what processes that share an address space share
  *
- * Locks, outermost first: az.lock, az_job.lock, jobs_lock (job.c); mmap_lock, az_job.mirror. job_of_lock and az_twin.lock:
+ * A lease belongs to the program that yod started and to all its descendants, each a job of its own.
+ *
+ * Locks, outermost first: az.lock, az_job.lock, jobs_lock (job.c); mmap_lock, az_space.mirror. job_of_lock and az_twin.lock:
  * innermost, interrupts off.
  */
 #ifndef AZALEA_JOB_H
@@ -20,22 +23,41 @@
 
 #include "internal.h"
 
+/* CPUs and memory, under the index of the process that yod started, which stays reserved as long as the lease. */
+struct az_lease {
+	u32 proc;			/* I */
+	u32 users;			/* jobs_lock */
+	u64 memory;			/* I: bytes reserved */
+	struct file *proxy;		/* set once by the first START: the proxy's program */
+	char linux_programs[256];	/* I: names of what runs on Linux if executed, separated by commas */
+};
+
+/* An address space of the LWK and the mm of Linux that goes with it; vfork and the like make several jobs share one. */
+struct az_space {
+	refcount_t users;
+	struct file *file;		/* I: of the job that mapped the mirror, which the mapping keeps open */
+	struct mm_struct *mm;		/* set once by the mmap of the program range; compared only */
+	pgoff_t first_page;		/* I: offset of the mirror within the device, tells address spaces apart */
+	struct rw_semaphore mirror;	/* read: an entry is looked at and inserted; write: the mirror is removed */
+	struct xarray twins;		/* by Linux's global thread id: struct az_twin */
+	struct xarray files;		/* by handle: struct file */
+	struct xarray pins;		/* by address / 4096: struct page, held for the LWK */
+};
+
 struct az_job {
 	struct list_head link;		/* jobs_lock: all jobs that have created their process */
 	struct mutex lock;		/* CREATE, START and mmap happen once each */
 	struct file *file;		/* I: the job lives exactly as long; no reference */
-	struct mm_struct *mm;		/* lock: who mapped the program range; compared only */
+	struct az_space *space;		/* I from CREATE, CHILD, or START if it is shared with the parent */
+	struct az_lease *lease;		/* I from CREATE or CHILD */
+	bool forked;			/* I from CHILD: a new process, not a new program in the old one */
+	pid_t owner;			/* lock: the process that started it */
 	u32 proc;			/* lock: index of the LWK process, AZ_NONE before CREATE */
 	u32 cpu;			/* lock: first leased CPU, takes the events of the process */
-	u64 memory;			/* lock: bytes reserved */
 	bool started;			/* lock */
 	bool stopped, gone;		/* set by events, job_wait is woken */
 	unsigned int fd;		/* I from START: the proxy's descriptor, which the program may not close */
 	unsigned long handler, restorer;	/* I from START: the proxy's signal handler */
-	struct xarray twins;		/* by Linux's global thread id: struct az_twin */
-	struct xarray files;		/* by handle: struct file */
-	struct xarray pins;		/* by address / 4096: struct page, held for the LWK */
-	struct rw_semaphore mirror;	/* read: an entry is looked at and inserted; write: the mirror is removed */
 };
 
 /* One per slot, same index. Members without a key are the twin thread's own. */
@@ -63,11 +85,22 @@ static inline struct az_proc *az_job_proc(const struct az_job *job)
 /* job.c */
 extern wait_queue_head_t az_job_wait;			/* a process has stopped or is gone, or the LWK has failed */
 
+/* space.c */
+struct az_space *az_space_create(struct file *file, u32 proc);
+struct az_space *az_space_share(struct az_space *space);
+long az_space_copy_files(struct az_space *to, struct az_space *from);	/* for a fork; the LWK keeps those of @from open meanwhile */
+bool az_space_leave(struct az_job *job);		/* the process is stopped or never began; true: nobody uses the space any more */
+void az_space_free(struct az_space *space);
+#define AZ_SPACE_PAGES_SHIFT	(47 - PAGE_SHIFT)	/* the program range fits */
+
 /* twin.c */
 void az_twins_init(void);
 struct az_twin *az_twin_bind(struct az_job *job, u32 state);
 void az_twin_unbind(struct az_twin *twin);
 struct az_twin *az_twin_current(struct az_job *job);	/* NULL: the caller is no twin of the job */
+struct az_twin *az_twin_in(struct az_space *space);	/* the same for any job that shares the space */
+u32 az_twin_handed(const struct az_twin *twin);		/* the call that the proxy is making for it, 0 if none */
+void az_twins_unbind(struct az_job *job);
 long az_twin_serve(struct az_job *job, struct az_ioc_serve __user *user);
 u32 az_twin_slot_index(const struct az_twin *twin);
 void az_twin_wake_lwk(struct az_twin *twin);		/* after a change of slot->state, if the LWK thread sleeps */
@@ -87,6 +120,8 @@ long az_signal_deliver(struct az_job *job, const void __user *siginfo);
 
 /* mirror.c */
 int az_mirror_map(struct az_job *job, struct vm_area_struct *vma);
+struct az_space *az_mirror_share(void);			/* the calling process's, one more user; NULL if it has none */
+long az_mirror_map_gaps(struct az_job *job);		/* a forked process: the program range around what it inherited */
 long az_mirror_zap(struct az_job *job, u64 start, u64 length);
 void az_mirror_remove(struct az_job *job);		/* Linux sees nothing of the job's memory any more */
 void az_mirror_quarantine(struct az_job *job);		/* the process is stopped and unmapped: marks frames still in use */
@@ -96,7 +131,7 @@ bool az_mirror_has_pinned(void);
 long az_file_open(struct az_job *job, const u64 *arg);
 long az_file_read(struct az_job *job, const u64 *arg);
 long az_file_close(struct az_job *job, const u64 *arg);
-void az_files_release(struct az_job *job);
+void az_files_release(struct az_space *space);
 
 /* foreign.c */
 long az_foreign_map(struct az_job *job, const u64 *arg);
@@ -105,6 +140,6 @@ long az_foreign_protect(const u64 *arg);
 long az_foreign_advise(const u64 *arg);
 long az_foreign_remap(struct az_job *job, const u64 *arg);
 long az_foreign_fault(struct az_job *job, const u64 *arg);
-void az_foreign_release(struct az_job *job);
+void az_foreign_release(struct az_space *space);
 
 #endif

@@ -10,7 +10,7 @@
  * page a frame of its own first. So when that happens for other reasons there is nothing to zap.
  *
  * The LWK may take a frame back at any time. It makes its entry not present first and then, if MIRRORED is set, has a twin call
- * az_mirror_zap(). The lock job->mirror decides races: a fault that inserted before the zap is undone by it; one that comes
+ * az_mirror_zap(). The lock space->mirror decides races: a fault that inserted before the zap is undone by it; one that comes
  * after it finds the entry not present. MIRRORED is set by cmpxchg before the insertion, so the LWK cannot miss it.
  *
  * The offset of the mapping within the device tells jobs apart: unmap_mapping_range() then finds all pages of one job
@@ -18,6 +18,7 @@
  */
 #include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/rmap.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -26,7 +27,6 @@
 
 #define PTE_FRAME	PTE_PFN_MASK
 #define TOP_SHIFT	39			/* the LWK uses four levels */
-#define JOB_PAGES_SHIFT	(47 - PAGE_SHIFT)	/* the program range fits */
 #define TABLES_MAX	(1UL << 20)		/* more than any real process has: a corrupt tree ends the walk */
 #define PINNED_POLL	msecs_to_jiffies(100)
 #define PINNED_BATCH	1024		/* given back in one turn: the ring has room for more, and the LWK empties it between turns */
@@ -43,11 +43,6 @@ struct leaf {
 	u64 value;
 	u32 shift;
 };
-
-static pgoff_t job_first_page(const struct az_job *job)
-{
-	return (pgoff_t)job->proc << JOB_PAGES_SHIFT;
-}
 
 static u64 *table_entry(u64 table, u64 addr, u32 shift)
 {
@@ -132,7 +127,7 @@ static vm_fault_t mirror_try(struct az_job *job, struct vm_fault *vmf, u64 lwk_a
 	struct leaf leaf;
 	vm_fault_t ret = 0;
 
-	down_read(&job->mirror);
+	down_read(&job->space->mirror);
 	while (az_lwk_running() && leaf_find(job, lwk_addr, &leaf)) {
 		u64 old = READ_ONCE(*leaf.entry);
 
@@ -149,7 +144,7 @@ static vm_fault_t mirror_try(struct az_job *job, struct vm_fault *vmf, u64 lwk_a
 		ret = insert_leaf(vmf, lwk_addr, &leaf);
 		break;
 	}
-	up_read(&job->mirror);
+	up_read(&job->space->mirror);
 	return ret;
 }
 
@@ -198,8 +193,8 @@ static vm_fault_t mirror_ask_unlocked(struct az_twin *twin, struct vm_fault *vmf
 static vm_fault_t mirror_fault(struct vm_fault *vmf)
 {
 	struct az_job *job = vmf->vma->vm_file->private_data;
-	u64 lwk_addr = (u64)(vmf->pgoff - job_first_page(job)) << PAGE_SHIFT;
-	struct az_twin *twin = az_twin_current(job);
+	u64 lwk_addr = (u64)(vmf->pgoff - job->space->first_page) << PAGE_SHIFT;
+	struct az_twin *twin = az_twin_in(job->space);
 	bool denied = twin && twin->denied == lwk_addr + 1;
 	vm_fault_t ret;
 
@@ -231,20 +226,70 @@ int az_mirror_map(struct az_job *job, struct vm_area_struct *vma)
 	bool whole = vma->vm_start == AZ_USER_START && vma->vm_end == AZ_USER_END;
 	bool inside = vma->vm_start >= AZ_USER_START && vma->vm_end <= AZ_USER_END;
 
-	if (job->proc == AZ_NONE || !(vma->vm_flags & VM_SHARED))
+	if (!job->space || !(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
-	if (job->mm ? job->mm != current->mm || !inside : !whole)
+	if (job->space->mm ? job->space->mm != current->mm || !inside : !whole)
 		return -EINVAL;
-	job->mm = current->mm;
-	vma->vm_pgoff = job_first_page(job) + (vma->vm_start >> PAGE_SHIFT);
+	job->space->mm = current->mm;
+	vma->vm_pgoff = job->space->first_page + (vma->vm_start >> PAGE_SHIFT);
 	vma->vm_flags |= VM_MIXEDMAP | VM_DONTCOPY | VM_DONTDUMP | VM_DONTEXPAND;
 	vma->vm_ops = &mirror_ops;
 	return 0;
 }
 
+struct az_space *az_mirror_share(void)
+{
+	VMA_ITERATOR(vmi, current->mm, AZ_USER_START);
+	struct az_space *space = NULL;
+	struct vm_area_struct *vma;
+
+	mmap_read_lock(current->mm);
+	for_each_vma_range(vmi, vma, AZ_USER_END) {
+		if (vma->vm_ops != &mirror_ops)
+			continue;
+		space = az_space_share(((struct az_job *)vma->vm_file->private_data)->space);
+		break;
+	}
+	mmap_read_unlock(current->mm);
+	return space;
+}
+
+/* The first of [*start, end) where nothing is mapped, up to *gap_end; false if there is none. */
+static bool gap_find(u64 *start, u64 end, u64 *gap_end)
+{
+	VMA_ITERATOR(vmi, current->mm, *start);
+	struct vm_area_struct *vma;
+
+	*gap_end = end;
+	mmap_read_lock(current->mm);
+	for_each_vma(vmi, vma) {
+		if (vma->vm_start > *start || vma->vm_start >= end) {
+			*gap_end = min_t(u64, vma->vm_start, end);
+			break;
+		}
+		*start = vma->vm_end;
+	}
+	mmap_read_unlock(current->mm);
+	return *start < end;
+}
+
+long az_mirror_map_gaps(struct az_job *job)
+{
+	u64 start = AZ_USER_START, end;
+	unsigned long ret;
+
+	job->space->mm = current->mm;
+	for (; gap_find(&start, AZ_USER_END, &end); start = end) {
+		ret = vm_mmap(job->file, start, end - start, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, 0);
+		if (IS_ERR_VALUE(ret))
+			return ret;
+	}
+	return 0;
+}
+
 static void mirror_unmap(struct az_job *job, u64 start, u64 length)
 {
-	unmap_mapping_range(job->file->f_mapping, ((loff_t)job_first_page(job) << PAGE_SHIFT) + start, length, 1);
+	unmap_mapping_range(job->space->file->f_mapping, ((loff_t)job->space->first_page << PAGE_SHIFT) + start, length, 1);
 }
 
 /* ---- Frames that Linux still uses ---------------------------------------------------------------------------- */
@@ -367,18 +412,18 @@ long az_mirror_zap(struct az_job *job, u64 start, u64 length)
 
 	if (start < AZ_USER_START || length > AZ_USER_END || start + length > AZ_USER_END)
 		return -EINVAL;
-	down_write(&job->mirror);
+	down_write(&job->space->mirror);
 	mirror_unmap(job, zap.start, zap.end - zap.start);
 	zap_range(job, &zap);
-	up_write(&job->mirror);
+	up_write(&job->space->mirror);
 	return 0;
 }
 
 void az_mirror_remove(struct az_job *job)
 {
-	down_write(&job->mirror);
+	down_write(&job->space->mirror);
 	mirror_unmap(job, 0, AZ_USER_END);
-	up_write(&job->mirror);
+	up_write(&job->space->mirror);
 }
 
 void az_mirror_quarantine(struct az_job *job)

@@ -90,7 +90,7 @@ struct az_twin *az_twin_bind(struct az_job *job, u32 state)
 	if (index == AZ_SLOTS)
 		return ERR_PTR(-EAGAIN);
 	twin = &twins[index];
-	ret = xa_insert(&job->twins, current->pid, twin, GFP_KERNEL);
+	ret = xa_insert(&job->space->twins, current->pid, twin, GFP_KERNEL);
 	if (ret) {
 		slot_give_back(index);
 		return ERR_PTR(ret);
@@ -116,18 +116,40 @@ void az_twin_unbind(struct az_twin *twin)
 {
 	struct task_struct *task = twin->task;
 
-	xa_erase(&twin->job->twins, task->pid);
+	xa_erase(&twin->job->space->twins, task->pid);
 	twin_set_task(twin, NULL);
 	put_task_struct(task);
 	smp_store_release(&twin->slot->state, AZ_SLOT_FREE);
 	slot_give_back(az_twin_slot_index(twin));
 }
 
-struct az_twin *az_twin_current(struct az_job *job)
+struct az_twin *az_twin_in(struct az_space *space)
 {
-	struct az_twin *twin = xa_load(&job->twins, current->pid);
+	struct az_twin *twin = xa_load(&space->twins, current->pid);
 
 	return twin && twin->task == current ? twin : NULL;
+}
+
+struct az_twin *az_twin_current(struct az_job *job)
+{
+	struct az_twin *twin = job->space ? az_twin_in(job->space) : NULL;
+
+	return twin && twin->job == job ? twin : NULL;
+}
+
+u32 az_twin_handed(const struct az_twin *twin)
+{
+	return twin->handed ? READ_ONCE(twin->slot->nr) : 0;
+}
+
+void az_twins_unbind(struct az_job *job)
+{
+	struct az_twin *twin;
+	unsigned long pid;
+
+	xa_for_each(&job->space->twins, pid, twin)
+		if (twin->job == job)
+			az_twin_unbind(twin);
 }
 
 /* A new thread of the proxy: a spare for the LWK's next clone. It blocks all signals until then. */
@@ -135,7 +157,7 @@ static long twin_new(struct az_job *job)
 {
 	struct az_twin *twin;
 
-	if (!READ_ONCE(job->started) || job->mm != current->mm || az_twin_current(job))
+	if (!READ_ONCE(job->started) || job->space->mm != current->mm || az_twin_in(job->space))
 		return -EINVAL;
 	if (!az_lwk_running())
 		return -EIO;
@@ -225,7 +247,9 @@ void az_twins_interrupt(struct az_job *job)
 	struct az_twin *twin;
 	unsigned long pid;
 
-	xa_for_each(&job->twins, pid, twin) {
+	xa_for_each(&job->space->twins, pid, twin) {
+		if (twin->job != job)
+			continue;
 		spin_lock_irq(&twin->lock);
 		if (twin->task)
 			set_notify_signal(twin->task);
@@ -281,15 +305,11 @@ static bool needs_user_space(u32 nr)
 	switch (nr) {
 	case __NR_exit:
 	case __NR_exit_group:
-	case __NR_clone:
-	case __NR_clone3:
-	case __NR_fork:
-	case __NR_vfork:
-	case __NR_execve:
-	case __NR_execveat:
 	case __NR_rt_sigreturn:
 	case __NR_sigaltstack:
 	case AZ_CALL_EXEC_INFO:
+	case AZ_CALL_FORK:
+	case AZ_CALL_EXEC:
 	case AZ_CALL_MORE_TWINS:
 	case AZ_CALL_EXEC_FAILED:
 		return true;

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Where a thread may run: affinity masks use Linux's CPU numbers and never leave the CPUs of the lease. */
+#include "cpu.h"
+#include "errno.h"
+#include "mm.h"
+#include "string.h"
+#include "syscall_proto.h"
+
+static bool mask_test(const u64 *mask, u32 bit)
+{
+	return mask[bit / 64] >> (bit % 64) & 1;
+}
+
+static u32 linux_cpu(u32 index)
+{
+	return boot_cpus[index]->shared->linux_cpu;
+}
+
+/* Bytes of a mask that covers all CPUs of the machine that programs can see, as Linux's nr_cpu_ids does. */
+static u32 mask_bytes(void)
+{
+	u32 highest = 0;
+
+	for (u32 i = 0; i < boot_cpu_count; i++)
+		highest = max(highest, linux_cpu(i));
+	return (highest / 64 + 1) * 8;
+}
+
+void affinity_inherit(struct thread *t, struct thread *parent)
+{
+	spin_lock(&parent->proc->lock);
+	memcpy(t->affinity, parent->affinity, sizeof(t->affinity));
+	spin_unlock(&parent->proc->lock);
+}
+
+static struct thread *find_thread(struct proc *proc, u32 tid) REQUIRES(proc->lock)
+{
+	struct list *at;
+
+	list_for_each(at, &proc->threads)
+		if (list_entry(at, struct thread, sibling)->tid == tid)
+			return list_entry(at, struct thread, sibling);
+	return NULL;
+}
+
+static struct thread *affinity_target(struct thread *self, int pid) REQUIRES(self->proc->lock)
+{
+	return pid ? find_thread(self->proc, pid) : self;
+}
+
+long sys_sched_getaffinity(int pid, unsigned int size, uaddr_t mask)
+{
+	struct thread *self = current_thread(), *t;
+	u64 bits[CPU_WORDS] = { 0 };
+	u32 bytes = mask_bytes();
+
+	if (size < bytes || size & 7)
+		return -EINVAL;
+	spin_lock(&self->proc->lock);
+	t = affinity_target(self, pid);
+	for (u32 i = 0; t && i < boot_cpu_count; i++)
+		if (mask_test(t->affinity, i))
+			bits[linux_cpu(i) / 64] |= 1ULL << (linux_cpu(i) % 64);
+	spin_unlock(&self->proc->lock);
+	if (!t)
+		return -ESRCH;
+	return copy_to_user(mask, bits, bytes) ? -EFAULT : (long)bytes;
+}
+
+long sys_sched_setaffinity(int pid, unsigned int size, uaddr_t mask)
+{
+	struct thread *self = current_thread(), *t;
+	u64 bits[CPU_WORDS] = { 0 }, new[CPU_WORDS] = { 0 };
+	bool any = false;
+	long ret = 0;
+
+	if (copy_from_user(bits, mask, min(size, (u32)sizeof(bits))))
+		return -EFAULT;
+	for (u32 i = 0; i < boot_cpu_count; i++)
+		if (mask_test(self->proc->shared->cpus, i) && mask_test(bits, linux_cpu(i))) {
+			new[i / 64] |= 1ULL << (i % 64);
+			any = true;
+		}
+	spin_lock(&self->proc->lock);
+	t = affinity_target(self, pid);
+	if (!t)
+		ret = -ESRCH;
+	else if (!any)
+		ret = -EINVAL;
+	else
+		memcpy(t->affinity, new, sizeof(new));
+	if (!ret)
+		thread_interrupt(t, WORK_MIGRATE);
+	spin_unlock(&self->proc->lock);
+	return ret;
+}
+
+void thread_move_if_needed(struct thread *t)
+{
+	u32 to;
+
+	spin_lock(&t->proc->lock);
+	to = mask_test(t->affinity, t->cpu) ? t->cpu : thread_choose_cpu(t);
+	if (to != t->cpu) {
+		boot_cpus[t->cpu]->runq.placed--;
+		boot_cpus[to]->runq.placed++;
+	}
+	spin_unlock(&t->proc->lock);
+	if (to != t->cpu)
+		thread_migrate(to);
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * execve(2): the proxy executes itself for the new program, so that Linux does what exec does to a process (descriptors, credentials,
+ * names, signals), and the new proxy has the LWK load the program. Scripts are followed here, by Linux's rules. What is not an x86-64
+ * program, gains rights by being executed (set-user-id, file capabilities), or was named by yod's --linux, Linux executes itself, on
+ * its own CPUs.
+ *
+ * Pointers into the program's memory are followed by Linux only, never here: they may be wrong.
+ */
+#include <linux/stat.h>
+
+#include "proxy.h"
+
+#define AT_EMPTY_PATH		0x1000
+#define AT_SYMLINK_NOFOLLOW	0x100
+#define AT_FDCWD		(-100)
+#define O_RDONLY_CLOEXEC	02000000
+#define O_NOFOLLOW		0400000
+
+#define LINE			256	/* Linux looks no further into a script */
+#define LEVELS			5	/* scripts run by scripts */
+#define ARGUMENTS_MAX		(4UL << 20)	/* more never fit Linux's limit of their total size */
+
+/* What is to be run in the end, and the words that scripts put before the program's own arguments. */
+struct plan {
+	int fd;				/* the file, or < 0 */
+	const char *path;
+	const char *words[2 * LEVELS + 1];	/* used from the end */
+	uint32_t first;
+	uint32_t level;
+	char line[LEVELS][LINE];
+	char fd_path[32];
+};
+
+#define WORDS	(sizeof(((struct plan *)0)->words) / sizeof(char *))
+
+static long read_program(void *to, uint64_t from, size_t size)
+{
+	uint64_t local[2] = { (uint64_t)to, size }, remote[2] = { from, size };
+	const uint64_t rest[3] = { (uint64_t)remote, 1, 0 };
+	long ret = sys6(__NR_process_vm_readv, sys3(__NR_getpid, 0, 0, 0), (uint64_t)local, 1, rest);
+
+	return ret == (long)size ? 0 : -EFAULT;
+}
+
+/* ---- Which file ------------------------------------------------------------------------------------------------ */
+
+static void put_word(struct plan *p, const char *word)
+{
+	p->words[--p->first] = word;
+}
+
+static char *skip_blanks(char *s)
+{
+	while (*s == ' ' || *s == '\t')
+		s++;
+	return s;
+}
+
+static char *skip_word(char *s)
+{
+	while (*s && *s != ' ' && *s != '\t')
+		s++;
+	return s;
+}
+
+/* Ends the first line of a script, @length bytes of which were read, and cuts blanks at its end. False if a name may be cut off. */
+static int end_line(char *line, long length)
+{
+	char *end = line;
+
+	while (end < line + length && *end != '\n' && *end)
+		end++;
+	if (end == line + LINE - 1 && !*skip_word(skip_blanks(line + 2)))
+		return 0;
+	while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*end = 0;
+	return 1;
+}
+
+/* The script's interpreter becomes the file. 0 or -errno. */
+static long follow_script(struct plan *p, long length)
+{
+	char *line = p->line[p->level], *name, *argument;
+
+	if (++p->level == LEVELS)
+		return -ELOOP;
+	if (!end_line(line, length))
+		return -ENOEXEC;
+	name = skip_blanks(line + 2);
+	if (!*name)
+		return -ENOEXEC;
+	argument = skip_word(name);
+	if (*argument) {
+		*argument = 0;
+		argument = skip_blanks(argument + 1);
+	}
+	put_word(p, p->path);
+	if (*argument)
+		put_word(p, argument);
+	put_word(p, name);
+	p->path = name;
+	sys3(__NR_close, p->fd, 0, 0);
+	p->fd = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)name, O_RDONLY_CLOEXEC);
+	return p->fd < 0 ? p->fd : 0;
+}
+
+/* A name by which the interpreter of a script that execveat() names by descriptor finds it. */
+static void name_by_descriptor(struct plan *p, uint64_t dirfd)
+{
+	static const char prefix[] = "/dev/fd/";
+	char digits[24], *n = number(digits, (int)dirfd);
+
+	__builtin_memcpy(p->fd_path, prefix, sizeof(prefix) - 1);
+	__builtin_memcpy(p->fd_path + sizeof(prefix) - 1, n, string_length(n) + 1);
+	p->path = p->fd_path;
+}
+
+/* ENOENT, EACCES and the like are Linux's own words. */
+static long open_program(struct plan *p, const uint64_t arg[6])
+{
+	const uint64_t flags = O_RDONLY_CLOEXEC | (arg[4] & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0);
+	char first = 0;
+
+	p->path = (const char *)arg[1];
+	if (arg[4] & AT_EMPTY_PATH) {
+		if (read_program(&first, arg[1], 1))
+			return -EFAULT;
+		if (!first) {
+			const uint64_t rest[3] = { 0 };
+
+			name_by_descriptor(p, arg[0]);
+			p->fd = sys6(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)p->path, flags & ~(uint64_t)O_NOFOLLOW, rest);
+			return p->fd < 0 ? p->fd : 0;
+		}
+	}
+	p->fd = sys3(__NR_openat, arg[0], arg[1], flags);
+	return p->fd < 0 ? p->fd : 0;
+}
+
+static int gains_rights(int fd)
+{
+	static const char capabilities[] = "security.capability";
+	const uint64_t no_buffer[3] = { 0 };
+	struct statx st;
+	const uint64_t rest[3] = { STATX_MODE, (uint64_t)&st };
+
+	if (sys6(__NR_statx, fd, (uint64_t)"", AT_EMPTY_PATH, rest))
+		return 1;
+	if (st.stx_mode & 04000 || (st.stx_mode & 02010) == 02010)
+		return 1;
+	return sys6(__NR_fgetxattr, fd, (uint64_t)capabilities, 0, no_buffer) > 0;
+}
+
+static int is_ours(const char *header, long length)
+{
+	static const char elf64[6] = { 0x7f, 'E', 'L', 'F', 2, 1 };
+
+	if (length < 64 || header[18] != 62 || header[19])	/* EM_X86_64 */
+		return 0;
+	for (int i = 0; i < 6; i++)
+		if (header[i] != elf64[i])
+			return 0;
+	return 1;
+}
+
+/* 1: the LWK runs it; 0: Linux does; or -errno. */
+static long look(struct plan *p, const uint64_t arg[6])
+{
+	long ret = open_program(p, arg), length;
+	const uint64_t at_start[3] = { 0 };
+	char *line;
+
+	while (!ret) {
+		ret = sys3(__NR_ioctl, start_info.fd, AZ_IOC_EXECUTABLE, p->fd);
+		if (ret)
+			return ret < 0 ? ret : 0;
+		line = p->line[p->level];
+		length = sys6(__NR_pread64, p->fd, (uint64_t)line, LINE - 1, at_start);
+		if (length < 0)
+			return 0;
+		if (length < 2 || line[0] != '#' || line[1] != '!')
+			return is_ours(line, length) && !gains_rights(p->fd);
+		ret = follow_script(p, length);
+	}
+	return ret == -EACCES ? 0 : ret;	/* it may be executable even if we cannot read it */
+}
+
+/* ---- Arguments ------------------------------------------------------------------------------------------------- */
+
+/* Number of the program's own argument pointers, or -errno. */
+static long count_arguments(uint64_t argv)
+{
+	uint64_t word;
+	long n = 0;
+
+	while (argv) {
+		if (read_program(&word, argv + n * sizeof(word), sizeof(word)))
+			return -EFAULT;
+		if (!word)
+			break;
+		if (++n == ARGUMENTS_MAX / (long)sizeof(word))
+			return -E2BIG;
+	}
+	return n;
+}
+
+static char *put_number(char *at, long value, const char **word)
+{
+	char digits[24], *n = number(digits, value);
+
+	*word = at;
+	__builtin_memcpy(at, n, string_length(n) + 1);
+	return at + string_length(n) + 1;
+}
+
+/* Executes the proxy for the program in @p; returns only if that fails. */
+static long execute(struct plan *p, const uint64_t arg[6], const struct az_ioc_child *child, const char **argv)
+{
+	uint64_t scripts = WORDS - p->first, own = count_arguments(arg[2]);
+	const uint64_t rest[3] = { arg[3], AT_EMPTY_PATH };
+	const char **word = argv;
+	char numbers[48];
+
+	*word++ = "azalea-proxy";
+	put_number(put_number(numbers, child->fd, word), p->fd, word + 1);
+	word += 2;
+	*word++ = p->path;
+	if (scripts) {
+		__builtin_memcpy(word, p->words + p->first, scripts * sizeof(*word));
+		word += scripts;
+		if (own > 1 && read_program(word, arg[2] + sizeof(*word), (own - 1) * sizeof(*word)))
+			return -EFAULT;
+		word += own ? own - 1 : 0;
+	} else if (own) {
+		if (read_program(word, arg[2], own * sizeof(*word)))
+			return -EFAULT;
+		word += own;
+	} else {
+		*word++ = "";		/* as Linux: nobody is started without a name */
+	}
+	*word = NULL;
+	sys3(__NR_fcntl, p->fd, 2, 0);	/* F_SETFD: the LWK reads it after the exec */
+	return sys6(__NR_execveat, child->proxy, (uint64_t)"", (uint64_t)argv, rest);
+}
+
+static long exec_on_lwk(struct plan *p, const uint64_t arg[6])
+{
+	struct az_ioc_child child = { 0 };
+	long own = count_arguments(arg[2]), ret;
+	size_t size = (own + 4 + WORDS + 2) * sizeof(char *);
+	const char **argv;
+
+	if (own < 0)
+		return own;
+	argv = map_memory(size);
+	if (!argv)
+		return -ENOMEM;
+	ret = sys3(__NR_ioctl, start_info.fd, AZ_IOC_CHILD, (uint64_t)&child);
+	if (!ret) {
+		ret = execute(p, arg, &child, argv);
+		sys3(__NR_close, child.fd, 0, 0);
+		sys3(__NR_close, child.proxy, 0, 0);
+	}
+	unmap_memory(argv, size);
+	return ret;
+}
+
+long exec_program(const uint64_t arg[6])
+{
+	struct plan *p = map_memory(sizeof(*p));
+	const uint64_t rest[3] = { arg[3], arg[4] };
+	long ret;
+
+	if (!p)
+		return -ENOMEM;
+	p->first = WORDS;
+	p->fd = -1;
+	ret = look(p, arg);
+	if (ret > 0)
+		ret = exec_on_lwk(p, arg);
+	else if (!ret)
+		ret = sys6(__NR_execveat, arg[0], arg[1], arg[2], rest);
+	if (p->fd >= 0)
+		sys3(__NR_close, p->fd, 0, 0);
+	unmap_memory(p, sizeof(*p));
+	return ret;
+}
