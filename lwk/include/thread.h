@@ -56,6 +56,24 @@ struct restart {
 	u32 value, bitset;		/* futex */
 };
 
+enum futex_kind {
+	FUTEX_PLAIN,
+	FUTEX_REQUEUED,			/* waits for a word, until it is moved to a lock */
+	FUTEX_PI,			/* waits for a lock whose owner is known */
+};
+
+/* A thread that waits for a word: sched/futex.h. Members belong to the bucket's lock. */
+struct futex_waiter {
+	struct list link;
+	struct thread *thread;
+	uaddr_t addr;			/* a: read without the lock in order to find the lock */
+	uaddr_t lock;			/* REQUEUED: where it will be moved */
+	u32 bitset;
+	u32 kind;			/* enum futex_kind */
+	u32 woken;			/* a */
+	s32 result;			/* of the wait, once woken */
+};
+
 struct thread {
 	/* these survive from one thread to the next in the same memory: a late wake-up may be looking at them */
 	u32 state;			/* q: enum thread_state */
@@ -94,10 +112,10 @@ struct thread {
 	u32 rseq_signature;		/* t */
 	struct restart restart;		/* t */
 
-	struct list futex_link;		/* futex bucket */
-	uaddr_t futex_addr;		/* futex bucket */
-	u32 futex_bitset;		/* futex bucket */
-	u32 futex_woken;		/* futex bucket, a */
+	struct futex_waiter futex;	/* its only wait, unless it waits for several words */
+	struct thread *pi_owner;	/* p: holder of the lock that this thread waits for, NULL: it waits for none */
+	bool pi_waited;			/* p: somebody has waited for a lock of this thread */
+	bool pi_gone;			/* p: it has given its locks away and will not do so again */
 };
 
 struct proc {
@@ -221,8 +239,10 @@ void signal_force(u32 sig, s32 code, uaddr_t addr);
 void leave_kernel(struct frame *f);
 void signal_set_mask(struct thread *t, u64 mask);
 
-/* ---- sched/futex.c ---- */
+/* ---- sched/futex.c, robust.c, futex_pi.c ---- */
 long futex_wake_addr(uaddr_t addr, u32 count);
+/* The current thread ends: others learn of its locks. In this order. */
 void futex_exit_robust(struct thread *t);
+void futex_exit_pi(struct thread *t);
 
 #endif

@@ -12,108 +12,114 @@
  *	unlock				dequeue the waiter, woken = 1, unpark it
  *	park until woken		unlock
  *
- * If the waiter's turn comes second it sees the new word. A thread in a bucket changes only under that bucket's lock, but it may be
- * moved to another bucket while it sleeps.
+ * If the waiter's turn comes second it sees the new word. A waiter may be moved to another bucket while it sleeps. Waiters for locks with
+ * priority inheritance (futex_pi.c) queue here too, because a plain wake must notice them: the program has mixed up its words then.
  */
-#include "deadline.h"
-#include "errno.h"
-#include "mm.h"
+#include "futex.h"
 #include "syscall_proto.h"
-#include "thread.h"
 
-#define FUTEX_WAIT		0
-#define FUTEX_WAKE		1
-#define FUTEX_REQUEUE		3
-#define FUTEX_CMP_REQUEUE	4
-#define FUTEX_WAKE_OP		5
-#define FUTEX_WAIT_BITSET	9
-#define FUTEX_WAKE_BITSET	10
-#define FUTEX_PRIVATE		128
-#define FUTEX_CLOCK_REALTIME	256
-#define FUTEX_COMMAND(op)	((op) & ~(FUTEX_PRIVATE | FUTEX_CLOCK_REALTIME))
-
-#define MATCH_ANY		0xffffffffu
-
-#define BUCKET_BITS		10
-
-struct bucket {
-	struct spinlock lock;		/* rank: futex */
-	struct list waiters;		/* lock; threads by futex_link, longest waiting first */
-} __aligned(64);
-
-static struct bucket buckets[1 << BUCKET_BITS];
+struct futex_bucket futex_buckets[FUTEX_BUCKETS];
 
 static struct aspace *current_aspace(void)
 {
 	return current_thread()->proc->aspace;
 }
 
-static struct bucket *bucket_of(struct aspace *as, uaddr_t addr)
+struct futex_bucket *futex_bucket_of(struct aspace *as, uaddr_t addr)
 {
-	return &buckets[((addr >> 2) + (uintptr_t)as) * 0x9e3779b97f4a7c15ULL >> (64 - BUCKET_BITS)];
+	return &futex_buckets[((addr >> 2) + (uintptr_t)as) * 0x9e3779b97f4a7c15ULL >> (64 - FUTEX_BUCKET_BITS)];
 }
 
-static void bucket_lock(struct bucket *b)
+void futex_lock(struct futex_bucket *b)
 {
 	spin_lock(&b->lock);
 	if (!b->waiters.next)
 		list_init(&b->waiters);
 }
 
-static void bucket_lock_two(struct bucket *a, struct bucket *b)
+void futex_unlock(struct futex_bucket *b)
 {
-	bucket_lock(min(a, b));
-	if (a != b)
-		bucket_lock(max(a, b));
+	spin_unlock(&b->lock);
 }
 
-static void bucket_unlock_two(struct bucket *a, struct bucket *b)
+void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b)
+{
+	futex_lock(min(a, b));
+	if (a != b)
+		futex_lock(max(a, b));
+}
+
+void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	if (a != b)
 		spin_unlock(&b->lock);
 	spin_unlock(&a->lock);
 }
 
-static bool waits_for(struct thread *t, struct aspace *as, uaddr_t addr) REQUIRES(bucket)
+bool futex_waits_for(const struct futex_waiter *w, struct aspace *as, uaddr_t addr) REQUIRES(bucket)
 {
-	return t->futex_addr == addr && t->proc->aspace == as;
+	return w->addr == addr && w->thread->proc->aspace == as;
 }
 
-static void wake_one(struct thread *t) REQUIRES(bucket)
+void futex_queue(struct futex_bucket *b, struct futex_waiter *w, uaddr_t addr) REQUIRES(bucket)
 {
-	list_del(&t->futex_link);
-	/* wake_one:A, pairs with is_woken:A; the waiter may go on at once, thread_unpark() allows for that */
-	__atomic_store_n(&t->futex_woken, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&w->addr, addr, __ATOMIC_RELAXED);
+	w->woken = 0;
+	w->result = 0;
+	list_add_tail(&w->link, &b->waiters);
+}
+
+void futex_move(struct futex_waiter *w, struct futex_bucket *to, uaddr_t addr) REQUIRES(both buckets)
+{
+	list_del(&w->link);
+	list_add_tail(&w->link, &to->waiters);
+	__atomic_store_n(&w->addr, addr, __ATOMIC_RELAXED);
+}
+
+void futex_end_wait(struct futex_waiter *w, long result) REQUIRES(bucket)
+{
+	struct thread *t = w->thread;
+
+	list_del(&w->link);
+	w->result = result;
+	/* futex_end_wait:A, pairs with is_woken:A; the waiter may go on at once, thread_unpark() allows for that */
+	__atomic_store_n(&w->woken, 1, __ATOMIC_RELEASE);
 	thread_unpark(t);
 }
 
-static bool is_woken(struct thread *t)
+static bool is_woken(struct futex_waiter *w)
 {
-	/* is_woken:A, pairs with wake_one:A */
-	return __atomic_load_n(&t->futex_woken, __ATOMIC_ACQUIRE);
+	/* is_woken:A, pairs with futex_end_wait:A */
+	return __atomic_load_n(&w->woken, __ATOMIC_ACQUIRE);
 }
 
-/* Wakes up to @count waiters with a bit of @bitset, but one even if @count is less, as Linux does. */
-static long wake_matching(struct bucket *b, uaddr_t addr, s32 count, u32 bitset) REQUIRES(bucket)
+/*
+ * Wakes up to @count waiters with a bit of @bitset, but one even if @count is less, as Linux does. Waiters for a lock with priority
+ * inheritance are not woken like that: -EINVAL.
+ */
+static long wake_matching(struct futex_bucket *b, uaddr_t addr, s32 count, u32 bitset) REQUIRES(bucket)
 {
 	struct aspace *as = current_aspace();
 	struct list *at, *next;
 	long woken = 0;
 
 	list_for_each_safe(at, next, &b->waiters) {
-		struct thread *t = list_entry(at, struct thread, futex_link);
+		struct futex_waiter *w = list_entry(at, struct futex_waiter, link);
 
-		if (!waits_for(t, as, addr) || !(t->futex_bitset & bitset))
+		if (!futex_waits_for(w, as, addr))
 			continue;
-		wake_one(t);
+		if (w->kind != FUTEX_PLAIN)
+			return -EINVAL;
+		if (!(w->bitset & bitset))
+			continue;
+		futex_end_wait(w, 0);
 		if (++woken >= count)
 			break;
 	}
 	return woken;
 }
 
-/* Can there be a futex at @addr? Linux needs the page of a shared one in order to name it, and so reports a missing page. */
-static long check_word(uaddr_t addr, u32 op)
+long futex_check_word(uaddr_t addr, u32 op)
 {
 	u32 value;
 
@@ -126,21 +132,83 @@ static long check_word(uaddr_t addr, u32 op)
 
 static long futex_wake(uaddr_t addr, s32 count, u32 bitset)
 {
-	struct bucket *b = bucket_of(current_aspace(), addr);
+	struct futex_bucket *b = futex_bucket_of(current_aspace(), addr);
 	long woken;
 
-	bucket_lock(b);
+	futex_lock(b);
 	woken = wake_matching(b, addr, count, bitset);
-	spin_unlock(&b->lock);
+	futex_unlock(b);
 	return woken;
 }
 
 long futex_wake_addr(uaddr_t addr, u32 count)
 {
-	return addr % sizeof(u32) ? -EINVAL : futex_wake(addr, count, MATCH_ANY);
+	return addr % sizeof(u32) ? -EINVAL : futex_wake(addr, count, FUTEX_MATCH_ANY);
 }
 
 /* ---- Waiting ---- */
+
+long futex_queue_if(struct futex_waiter *w, uaddr_t addr, u32 expected)
+{
+	struct futex_bucket *b = futex_bucket_of(w->thread->proc->aspace, addr);
+	u32 value;
+
+	futex_lock(b);
+	while (user_load32(&value, addr)) {
+		futex_unlock(b);
+		if (copy_from_user(&value, addr, sizeof(value)))
+			return -EFAULT;
+		futex_lock(b);
+	}
+	if (value == expected)
+		futex_queue(b, w, addr);
+	futex_unlock(b);
+	return value == expected ? 0 : -EAGAIN;
+}
+
+bool futex_unqueue(struct futex_waiter *w)
+{
+	struct futex_bucket *b;
+	uaddr_t addr;
+	bool queued;
+
+	for (;;) {
+		addr = __atomic_load_n(&w->addr, __ATOMIC_RELAXED);
+		b = futex_bucket_of(w->thread->proc->aspace, addr);
+		futex_lock(b);
+		if (w->addr == addr)
+			break;
+		futex_unlock(b);
+	}
+	queued = !w->woken;
+	if (queued)
+		list_del(&w->link);
+	futex_unlock(b);
+	return queued;
+}
+
+long futex_sleep(struct futex_waiter *w, const struct deadline *end)
+{
+	u64 cycles = 0;
+
+	while (!is_woken(w)) {
+		if (end) {
+			cycles = deadline_cycles(end);
+			if (!cycles)
+				return -ETIMEDOUT;
+		}
+		if (thread_interrupted(w->thread))
+			return -EINTR;
+		thread_park(cycles);
+	}
+	return 0;
+}
+
+long futex_interrupted(long restart)
+{
+	thread_interrupt(current_thread(), WORK_RESTART);
+	return restart;
+}
 
 struct wait {
 	uaddr_t addr;
@@ -148,80 +216,27 @@ struct wait {
 	const struct deadline *end;	/* NULL: none */
 };
 
-/* Queues the current thread if the word has the expected value. */
-static long queue_if_equal(struct thread *t, const struct wait *w)
-{
-	struct bucket *b = bucket_of(t->proc->aspace, w->addr);
-	u32 value;
-
-	bucket_lock(b);
-	while (user_load32(&value, w->addr)) {
-		spin_unlock(&b->lock);
-		if (copy_from_user(&value, w->addr, sizeof(value)))
-			return -EFAULT;
-		bucket_lock(b);
-	}
-	if (value == w->value) {
-		__atomic_store_n(&t->futex_addr, w->addr, __ATOMIC_RELAXED);
-		t->futex_bitset = w->bitset;
-		t->futex_woken = 0;
-		list_add_tail(&t->futex_link, &b->waiters);
-	}
-	spin_unlock(&b->lock);
-	return value == w->value ? 0 : -EAGAIN;
-}
-
-/* Leaves the bucket, wherever it is now. False if somebody has woken the thread before. */
-static bool unqueue(struct thread *t)
-{
-	struct bucket *b;
-	uaddr_t addr;
-	bool queued;
-
-	for (;;) {
-		addr = __atomic_load_n(&t->futex_addr, __ATOMIC_RELAXED);
-		b = bucket_of(t->proc->aspace, addr);
-		bucket_lock(b);
-		if (t->futex_addr == addr)
-			break;
-		spin_unlock(&b->lock);
-	}
-	queued = !t->futex_woken;
-	if (queued)
-		list_del(&t->futex_link);
-	spin_unlock(&b->lock);
-	return queued;
-}
-
 static long restart_wait(struct thread *t);
 
 static long futex_wait(const struct wait *w)
 {
 	struct thread *t = current_thread();
-	u64 cycles = 0;
-	long err = queue_if_equal(t, w);
+	long err;
 
+	t->futex.kind = FUTEX_PLAIN;
+	t->futex.bitset = w->bitset;
+	err = futex_queue_if(&t->futex, w->addr, w->value);
 	if (err)
 		return err;
-	while (!is_woken(t)) {
-		if (w->end) {
-			cycles = deadline_cycles(w->end);
-			if (!cycles)
-				err = -ETIMEDOUT;
-		}
-		if (!err && thread_interrupted(t))
-			err = w->end ? -ERESTART_RESTARTBLOCK : -ERESTARTSYS;
-		if (err)
-			break;
-		thread_park(cycles);
-	}
-	if (!err || !unqueue(t))
+	err = futex_sleep(&t->futex, w->end);
+	if (!err || !futex_unqueue(&t->futex))
 		return 0;
-	if (err == -ERESTART_RESTARTBLOCK)
-		t->restart = (struct restart){ restart_wait, *w->end, w->addr, w->value, w->bitset };
-	if (err != -ETIMEDOUT)
-		thread_interrupt(t, WORK_RESTART);
-	return err;
+	if (err == -ETIMEDOUT)
+		return err;
+	if (!w->end)
+		return futex_interrupted(-ERESTARTSYS);
+	t->restart = (struct restart){ restart_wait, *w->end, w->addr, w->value, w->bitset };
+	return futex_interrupted(-ERESTART_RESTARTBLOCK);
 }
 
 /* A duration that a signal interrupted goes on to its original end. */
@@ -235,55 +250,48 @@ static long restart_wait(struct thread *t)
 
 /* ---- Moving waiters ---- */
 
-struct requeue {
-	uaddr_t from, to;
-	u32 wake, move;
-	const u32 *expected;		/* NULL: whatever the word is */
-};
-
-static long move_waiters(const struct requeue *r, struct bucket *from, struct bucket *to) REQUIRES(both buckets)
+static long move_waiters(const struct requeue *r, struct futex_bucket *from, struct futex_bucket *to) REQUIRES(both buckets)
 {
 	struct aspace *as = current_aspace();
 	struct list *at, *next;
 	u32 done = 0;
 
 	list_for_each_safe(at, next, &from->waiters) {
-		struct thread *t = list_entry(at, struct thread, futex_link);
+		struct futex_waiter *w = list_entry(at, struct futex_waiter, link);
 
-		if (!waits_for(t, as, r->from))
+		if (!futex_waits_for(w, as, r->from))
 			continue;
-		if (done >= r->wake + r->move)
+		if (done >= (u64)r->wake + r->move)
 			break;
-		if (done++ < r->wake) {
-			wake_one(t);
-		} else if (r->from != r->to) {
-			list_del(&t->futex_link);
-			list_add_tail(&t->futex_link, &to->waiters);
-			__atomic_store_n(&t->futex_addr, r->to, __ATOMIC_RELAXED);
-		}
+		if (w->kind != FUTEX_PLAIN)
+			return -EINVAL;
+		if (done++ < r->wake)
+			futex_end_wait(w, 0);
+		else if (r->from != r->to)
+			futex_move(w, to, r->to);
 	}
 	return done;
 }
 
 static long futex_requeue(const struct requeue *r)
 {
-	struct bucket *from = bucket_of(current_aspace(), r->from);
-	struct bucket *to = bucket_of(current_aspace(), r->to);
+	struct futex_bucket *from = futex_bucket_of(current_aspace(), r->from);
+	struct futex_bucket *to = futex_bucket_of(current_aspace(), r->to);
 	long ret = 0;
 	u32 value;
 
-	bucket_lock_two(from, to);
+	futex_lock_two(from, to);
 	while (r->expected && user_load32(&value, r->from)) {
-		bucket_unlock_two(from, to);
+		futex_unlock_two(from, to);
 		if (copy_from_user(&value, r->from, sizeof(value)))
 			return -EFAULT;
-		bucket_lock_two(from, to);
+		futex_lock_two(from, to);
 	}
 	if (r->expected && value != *r->expected)
 		ret = -EAGAIN;
 	else
 		ret = move_waiters(r, from, to);
-	bucket_unlock_two(from, to);
+	futex_unlock_two(from, to);
 	return ret;
 }
 
@@ -364,61 +372,82 @@ static long operate(u32 code, uaddr_t addr)
 
 static long futex_wake_op(uaddr_t addr, uaddr_t addr2, s32 wake, s32 wake2, u32 code)
 {
-	struct bucket *b = bucket_of(current_aspace(), addr);
-	struct bucket *b2 = bucket_of(current_aspace(), addr2);
+	struct futex_bucket *b = futex_bucket_of(current_aspace(), addr);
+	struct futex_bucket *b2 = futex_bucket_of(current_aspace(), addr2);
 	long ret;
 	int si_code;
 
-	bucket_lock_two(b, b2);
+	futex_lock_two(b, b2);
 	while ((ret = operate(code, addr2)) == -EFAULT) {
-		bucket_unlock_two(b, b2);
+		futex_unlock_two(b, b2);
 		if (aspace_fault(current_aspace(), addr2, FAULT_WRITE, &si_code))
 			return -EFAULT;
-		bucket_lock_two(b, b2);
+		futex_lock_two(b, b2);
 	}
 	if (ret >= 0) {
 		bool both = ret;
 
-		ret = wake_matching(b, addr, wake, MATCH_ANY);
-		if (both)
-			ret += wake_matching(b2, addr2, wake2, MATCH_ANY);
+		ret = wake_matching(b, addr, wake, FUTEX_MATCH_ANY);
+		if (both && ret >= 0) {
+			long more = wake_matching(b2, addr2, wake2, FUTEX_MATCH_ANY);
+
+			ret = more < 0 ? more : ret + more;
+		}
 	}
-	bucket_unlock_two(b, b2);
+	futex_unlock_two(b, b2);
 	return ret;
 }
 
 /* ---- The system call ---- */
 
-static bool is_wait(u32 command)
+static bool has_timeout(u32 command)
 {
-	return command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
+	return command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET || command == FUTEX_LOCK_PI || command == FUTEX_LOCK_PI2 ||
+		command == FUTEX_WAIT_REQUEUE_PI;
 }
 
-/* The end of a wait: FUTEX_WAIT takes a duration, the others a time. */
+static bool has_second_word(u32 command)
+{
+	return command == FUTEX_REQUEUE || command == FUTEX_CMP_REQUEUE || command == FUTEX_WAKE_OP ||
+		command == FUTEX_WAIT_REQUEUE_PI || command == FUTEX_CMP_REQUEUE_PI;
+}
+
+static bool may_choose_clock(u32 command)
+{
+	return command == FUTEX_WAIT_BITSET || command == FUTEX_WAIT_REQUEUE_PI || command == FUTEX_LOCK_PI2;
+}
+
+/* The end of a wait: FUTEX_WAIT takes a duration, the others a time, FUTEX_LOCK_PI always one of the wall clock. */
 static long wait_end(u32 op, uaddr_t timeout, struct deadline *end)
 {
+	u32 command = FUTEX_COMMAND(op);
 	u64 ns;
 	long err = timespec_from_user(timeout, &ns);
 
 	if (err)
 		return err;
-	if (FUTEX_COMMAND(op) == FUTEX_WAIT)
+	if (command == FUTEX_WAIT)
 		*end = deadline_after(CLOCK_MONOTONIC, ns);
 	else
-		*end = (struct deadline){ op & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, ns };
+		*end = (struct deadline){ op & FUTEX_CLOCK_REALTIME || command == FUTEX_LOCK_PI ? CLOCK_REALTIME : CLOCK_MONOTONIC, ns };
 	return 0;
 }
 
 /* What can be said without the words, in Linux's order. */
-static long check_arguments(u32 op, u32 value, u32 value2, u32 bitset)
+static long check_arguments(u32 op, u32 bitset, const struct requeue *r)
 {
 	u32 command = FUTEX_COMMAND(op);
+	bool requeues = command == FUTEX_REQUEUE || command == FUTEX_CMP_REQUEUE || command == FUTEX_CMP_REQUEUE_PI;
 
-	if (op & FUTEX_CLOCK_REALTIME && command != FUTEX_WAIT_BITSET)
+	if (op & FUTEX_CLOCK_REALTIME && !may_choose_clock(command))
 		return -ENOSYS;
 	if (!bitset)
 		return -EINVAL;
-	if ((command == FUTEX_REQUEUE || command == FUTEX_CMP_REQUEUE) && ((s32)value < 0 || (s32)value2 < 0))
+	if (requeues && ((s32)r->wake < 0 || (s32)r->move < 0))
+		return -EINVAL;
+	if (command == FUTEX_CMP_REQUEUE_PI && r->wake != 1)
+		return -EINVAL;
+	if ((command == FUTEX_CMP_REQUEUE_PI || command == FUTEX_WAIT_REQUEUE_PI) && r->from == r->to)
 		return -EINVAL;
 	return 0;
 }
@@ -426,26 +455,44 @@ static long check_arguments(u32 op, u32 value, u32 value2, u32 bitset)
 static long check_words(u32 op, uaddr_t addr, uaddr_t addr2)
 {
 	u32 command = FUTEX_COMMAND(op);
-	long err = check_word(addr, op);
+	long err = command == FUTEX_UNLOCK_PI ? 0 : futex_check_word(addr, op);	/* that one looks for the owner first */
 
-	if (!err && (command == FUTEX_REQUEUE || command == FUTEX_CMP_REQUEUE || command == FUTEX_WAKE_OP))
-		err = check_word(addr2, op);
+	if (!err && has_second_word(command))
+		err = futex_check_word(addr2, op);
 	return err;
+}
+
+static long futex_pi(u32 op, const struct requeue *r, u32 value, const struct deadline *end)
+{
+	switch (FUTEX_COMMAND(op)) {
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		return futex_lock_pi(r->from, end, false);
+	case FUTEX_TRYLOCK_PI:
+		return futex_lock_pi(r->from, NULL, true);
+	case FUTEX_UNLOCK_PI:
+		return futex_unlock_pi(r->from, op);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return futex_wait_requeue_pi(r->from, value, r->to, end);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_requeue_pi(r);
+	}
+	return -ENOSYS;
 }
 
 /* @timeout is a pointer for waits, and a second count for the others. */
 long sys_futex(uaddr_t addr, int op, unsigned int value, uaddr_t timeout, uaddr_t addr2, unsigned int value3)
 {
 	u32 command = FUTEX_COMMAND(op);
-	bool timed = is_wait(command) && timeout;
-	u32 bitset = command == FUTEX_WAIT_BITSET || command == FUTEX_WAKE_BITSET ? value3 : MATCH_ANY;
+	bool timed = has_timeout(command) && timeout;
+	u32 bitset = command == FUTEX_WAIT_BITSET || command == FUTEX_WAKE_BITSET ? value3 : FUTEX_MATCH_ANY;
 	struct deadline end;
-	struct requeue move = { addr, addr2, value, timeout, command == FUTEX_CMP_REQUEUE ? &value3 : NULL };
+	struct requeue move = { addr, addr2, value, timeout, command == FUTEX_REQUEUE ? NULL : &value3 };
 	struct wait wait = { addr, value, bitset, timed ? &end : NULL };
 	long err = timed ? wait_end(op, timeout, &end) : 0;
 
 	if (!err)
-		err = check_arguments(op, value, timeout, bitset);
+		err = check_arguments(op, bitset, &move);
 	if (!err)
 		err = check_words(op, addr, addr2);
 	if (err)
@@ -463,5 +510,5 @@ long sys_futex(uaddr_t addr, int op, unsigned int value, uaddr_t timeout, uaddr_
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(addr, addr2, value, timeout, value3);
 	}
-	return -ENOSYS;
+	return futex_pi(op, &move, value, wait.end);
 }

@@ -3,17 +3,11 @@
  * Robust futexes (man 2 set_robust_list): a program keeps a list in its memory of the locks that a thread holds. When the thread
  * ends, its locks are marked so that the next owner learns of it. The list is the program's, so nothing in it is believed.
  */
-#include "errno.h"
-#include "mm.h"
+#include "futex.h"
 #include "syscall_proto.h"
-#include "thread.h"
-
-#define FUTEX_WAITERS		0x80000000u
-#define FUTEX_OWNER_DIED	0x40000000u
-#define FUTEX_TID_MASK		0x3fffffffu
 
 #define LIST_LIMIT		2048	/* a program may have made a circle */
-#define INHERITING		1u	/* in an entry's address: a priority-inheritance lock; the waker is not the kernel */
+#define INHERITING		1u	/* in an entry's address: a priority-inheritance lock, which futex_exit_pi() hands over */
 
 struct robust_list_head {		/* linux/futex.h */
 	uaddr_t next;

@@ -95,7 +95,8 @@ struct thread *thread_create(struct proc *proc, void (*entry)(void *), void *arg
 	list_init(&t->run);
 	list_init(&t->sibling);
 	list_init(&t->sigqueue);
-	list_init(&t->futex_link);
+	list_init(&t->futex.link);
+	t->futex.thread = t;
 	t->kstack = x86_kstack_alloc();
 	t->fpu = kmalloc(max(x86_features.xsave_size, 64u));
 	if (!t->kstack || !t->fpu) {
@@ -163,6 +164,7 @@ static void announce_death(struct thread *t)
 	u32 zero = 0;
 
 	futex_exit_robust(t);
+	futex_exit_pi(t);
 	if (t->clear_child_tid && copy_to_user(t->clear_child_tid, &zero, sizeof(zero)) == 0)
 		futex_wake_addr(t->clear_child_tid, 1);
 }

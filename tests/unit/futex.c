@@ -4,93 +4,9 @@
  */
 #include "fake_user.h"
 #include "sched/futex.c"
+#include "sched/futex_pi.c"
 #include "sched/robust.c"
-
-#define WORD		(MEMORY + 64)		/* words that the tests use */
-#define WORD2		(MEMORY + 128)
-#define TIMESPEC	(MEMORY + 256)
-#define LIST		(MEMORY + 512)
-#define PRIVATE		FUTEX_PRIVATE
-#define WAITERS		4
-#define MS		1000000ULL
-
-static struct proc proc;
-static struct thread threads[WAITERS + 1];
-static struct az_handover no_handover;
-struct az_handover *handover = &no_handover;
-
-/* ---- What the rest of the LWK would do ---- */
-
-/* Both clocks are the machine's monotonic one; the wall clock is an hour ahead. */
-bool clock_now(u32 clock, u64 *sec, u64 *nsec)
-{
-	u64 now = arch_cycles();
-
-	*sec = now / NSEC_PER_SEC + (clock == CLOCK_REALTIME ? 3600 : 0);
-	*nsec = now % NSEC_PER_SEC;
-	return true;
-}
-
-long forward(u32 nr, const u64 arg[6])
-{
-	return -ENOSYS;
-}
-
-long forward_call(u64 nr, struct frame *f)
-{
-	return -ESRCH;
-}
-
-/* ---- Helpers ---- */
-
-static int setup(void **state)
-{
-	memset(memory, 0, sizeof(memory));
-	memset(threads, 0, sizeof(threads));
-	present = false;
-	proc.aspace = (struct aspace *)&proc;
-	list_init(&proc.threads);
-	for (u32 i = 0; i < ARRAY_SIZE(threads); i++) {
-		threads[i].proc = &proc;
-		threads[i].tid = 100 + i;
-		list_init(&threads[i].futex_link);
-		list_add_tail(&threads[i].sibling, &proc.threads);
-	}
-	host_thread = &threads[WAITERS];
-	return 0;
-}
-
-static int nobody_waits(void **state)
-{
-	for (u32 i = 0; i < ARRAY_SIZE(buckets); i++)
-		if (spin_is_locked(&buckets[i].lock) || (buckets[i].waiters.next && !list_empty(&buckets[i].waiters)))
-			return -1;
-	return 0;
-}
-
-static u32 waiters_of(uaddr_t addr)
-{
-	struct bucket *b = bucket_of(proc.aspace, addr);
-	struct list *at;
-	u32 n = 0;
-
-	bucket_lock(b);
-	list_for_each(at, &b->waiters)
-		n += list_entry(at, struct thread, futex_link)->futex_addr == addr;
-	spin_unlock(&b->lock);
-	return n;
-}
-
-static void until_waiting(uaddr_t addr, u32 n)
-{
-	while (waiters_of(addr) != n)
-		sched_yield();
-}
-
-static void set_timespec(s64 sec, s64 nsec)
-{
-	put_pair(TIMESPEC, sec, nsec);
-}
+#include "fake_futex.h"
 
 struct waiter {
 	pthread_t pthread;
@@ -229,11 +145,11 @@ static void timeouts_end_waits(void **state)
 	now = arch_cycles();
 	assert_true(now - start >= 20 * MS);
 	set_timespec((now + 20 * MS) / NSEC_PER_SEC, (now + 20 * MS) % NSEC_PER_SEC);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT_BITSET, 0, TIMESPEC, 0, MATCH_ANY), -ETIMEDOUT);
+	assert_int_equal(sys_futex(WORD, FUTEX_WAIT_BITSET, 0, TIMESPEC, 0, FUTEX_MATCH_ANY), -ETIMEDOUT);
 	assert_true(arch_cycles() - now >= 20 * MS);
 	now = arch_cycles();
 	set_timespec(3600 + (now + 20 * MS) / NSEC_PER_SEC, (now + 20 * MS) % NSEC_PER_SEC);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, TIMESPEC, 0, MATCH_ANY), -ETIMEDOUT);
+	assert_int_equal(sys_futex(WORD, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, TIMESPEC, 0, FUTEX_MATCH_ANY), -ETIMEDOUT);
 	assert_true(arch_cycles() - now >= 20 * MS);
 	set_timespec(0, 0);
 	assert_int_equal(sys_futex(WORD, FUTEX_WAIT, 0, TIMESPEC, 0, 0), -ETIMEDOUT);
