@@ -187,11 +187,19 @@ bool futex_unqueue(struct futex_waiter *w)
 	return queued;
 }
 
-long futex_sleep(struct futex_waiter *w, const struct deadline *end)
+static bool any_woken(struct futex_waiter *w, u32 count)
+{
+	for (u32 i = 0; i < count; i++)
+		if (is_woken(&w[i]))
+			return true;
+	return false;
+}
+
+long futex_sleep(struct futex_waiter *w, u32 count, const struct deadline *end)
 {
 	u64 cycles = 0;
 
-	while (!is_woken(w)) {
+	while (!any_woken(w, count)) {
 		if (end) {
 			cycles = deadline_cycles(end);
 			if (!cycles)
@@ -228,7 +236,7 @@ static long futex_wait(const struct wait *w)
 	err = futex_queue_if(&t->futex, w->addr, w->value);
 	if (err)
 		return err;
-	err = futex_sleep(&t->futex, w->end);
+	err = futex_sleep(&t->futex, 1, w->end);
 	if (!err || !futex_unqueue(&t->futex))
 		return 0;
 	if (err == -ETIMEDOUT)

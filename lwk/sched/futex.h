@@ -4,6 +4,7 @@
  *
  *	futex.c		the queues, plain waits and wakes, the system call
  *	futex_pi.c	locks whose waiters know their owner
+ *	futex_waitv.c	waits for one of several words
  *	robust.c	what the dead leave behind
  *
  * Key of struct futex_waiter (thread.h): everything in it changes only under the lock of the bucket where it queues. Once woken it is
@@ -68,8 +69,11 @@ void futex_end_wait(struct futex_waiter *w, long result) REQUIRES(bucket);
 long futex_check_word(uaddr_t addr, u32 op);
 /* Queues @w, bitset and kind filled in, if the word at @addr has the expected value; else -EAGAIN, or -EFAULT. */
 long futex_queue_if(struct futex_waiter *w, uaddr_t addr, u32 expected);
-/* Sleeps until @w is woken: 0. -ETIMEDOUT, or -EINTR if a signal or the end of the process comes first: the caller unqueues @w. */
-long futex_sleep(struct futex_waiter *w, const struct deadline *end);
+/*
+ * Sleeps until one of the current thread's @count waits at @w has ended: 0. -ETIMEDOUT, or -EINTR if a signal or the end of the process
+ * comes first: the caller unqueues them.
+ */
+long futex_sleep(struct futex_waiter *w, u32 count, const struct deadline *end);
 /* Leaves the bucket, wherever it is now. False if somebody has woken @w before. */
 bool futex_unqueue(struct futex_waiter *w);
 /* Notes that the result may make the program call again. */

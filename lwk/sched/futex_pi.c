@@ -191,7 +191,7 @@ long futex_lock_pi(uaddr_t addr, const struct deadline *end, bool try)
 		return ret == TAKEN ? 0 : ret;
 	if (try)
 		return -EAGAIN;
-	ret = futex_sleep(&t->futex, end);
+	ret = futex_sleep(&t->futex, 1, end);
 	if (!ret || !leave_queue(t))
 		return t->futex.result;
 	return ret == -EINTR ? futex_interrupted(-ERESTARTNOINTR) : ret;
@@ -306,7 +306,7 @@ long futex_wait_requeue_pi(uaddr_t addr, u32 expected, uaddr_t lock, const struc
 	err = futex_queue_if(&t->futex, addr, expected);
 	if (err)
 		return err;
-	err = futex_sleep(&t->futex, end);
+	err = futex_sleep(&t->futex, 1, end);
 	if (!err || !leave_requeue(t, &requeued))
 		return t->futex.result;
 	if (err == -EINTR)
