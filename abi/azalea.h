@@ -189,6 +189,7 @@ struct az_slot {
 					   slot with what the twin blocks: the inherited mask (first thread) or all */
 	uint32_t tid;			/* [D] Linux thread id of the twin */
 	uint32_t proc;			/* [D] index in procs */
+	uint64_t robust_list;		/* [L] set_robust_list(2): the twin's own when the whole process dies */
 
 	uint32_t sig_full __attribute__((aligned(64)));	/* [DL] D sets 1 after filling siginfo, L sets 0 after taking it */
 	uint32_t reserved;

@@ -90,6 +90,9 @@ long aspace_fault(struct aspace *as, uaddr_t addr, u32 access, int *si_code);
 /* The same for every page of [addr, addr+len), for Linux to read or write: before a call is forwarded. Returns 0 or -EFAULT. */
 long aspace_populate(struct aspace *as, uaddr_t addr, u64 len, bool write);
 
+/* Does @addr lie in memory that Linux owns and other processes may share? */
+bool aspace_is_linux(struct aspace *as, uaddr_t addr);
+
 /* mmap for the loader and the system call; file may be NULL. Returns the address or -errno. */
 struct map_args {
 	uaddr_t addr;

@@ -450,3 +450,15 @@ uaddr_t aspace_brk(struct aspace *as, uaddr_t brk)
 	aspace_end(as);
 	return brk;
 }
+
+bool aspace_is_linux(struct aspace *as, uaddr_t addr)
+{
+	struct region *r;
+	bool shared;
+
+	spin_lock(&as->lock);
+	r = region_find(as->regions, addr);
+	shared = r && r->flags & REGION_LINUX;
+	spin_unlock(&as->lock);
+	return shared;
+}

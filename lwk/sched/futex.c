@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Futexes (man 2 futex): threads wait for a word of their program's memory to change, first come, first woken. A word is known by
- * its address space and address, because no memory is shared between processes; private and shared calls therefore meet.
+ * its address space and address. Memory that processes share is Linux's, and so is a call without FUTEX_PRIVATE_FLAG for a word there: the twin
+ * makes it, and meets whoever maps the same object, here or on Linux. For all other words private and shared calls are the same.
  *
  * Why no wake-up is lost: the waiter reads the word and queues itself under the bucket's lock, the waker changes the word before it
  * takes that lock.
@@ -16,7 +17,10 @@
  * priority inheritance (futex_pi.c) queue here too, because a plain wake must notice them: the program has mixed up its words then.
  */
 #include "futex.h"
+#include "offload.h"
 #include "syscall_proto.h"
+
+#define NR_FUTEX	202
 
 struct futex_bucket futex_buckets[FUTEX_BUCKETS];
 
@@ -141,9 +145,18 @@ static long futex_wake(uaddr_t addr, s32 count, u32 bitset)
 	return woken;
 }
 
+bool futex_is_linux(uaddr_t addr, u32 op)
+{
+	return !(op & FUTEX_PRIVATE) && aspace_is_linux(current_aspace(), addr);
+}
+
 long futex_wake_addr(uaddr_t addr, u32 count)
 {
-	return addr % sizeof(u32) ? -EINVAL : futex_wake(addr, count, FUTEX_MATCH_ANY);
+	if (addr % sizeof(u32))
+		return -EINVAL;
+	if (futex_is_linux(addr, FUTEX_WAKE))
+		return FORWARD(NR_FUTEX, addr, FUTEX_WAKE, count);
+	return futex_wake(addr, count, FUTEX_MATCH_ANY);
 }
 
 /* ---- Waiting ---- */
@@ -488,8 +501,21 @@ static long futex_pi(u32 op, const struct requeue *r, u32 value, const struct de
 	return -ENOSYS;
 }
 
+/*
+ * True if the words are Linux's: it then does the whole call. A call with one word on each side is possible nowhere: *@err, or what is
+ * wrong with the words in the first place.
+ */
+static bool is_for_linux(u32 op, uaddr_t addr, uaddr_t addr2, long *err)
+{
+	bool theirs = futex_is_linux(addr, op);
+
+	if (has_second_word(FUTEX_COMMAND(op)) && futex_is_linux(addr2, op) != theirs)
+		*err = check_words(op, addr, addr2) ?: -EINVAL;
+	return theirs && !*err;
+}
+
 /* @timeout is a pointer for waits, and a second count for the others. */
-long sys_futex(uaddr_t addr, int op, unsigned int value, uaddr_t timeout, uaddr_t addr2, unsigned int value3)
+long sys_futex(struct frame *f, uaddr_t addr, int op, unsigned int value, uaddr_t timeout, uaddr_t addr2, unsigned int value3)
 {
 	u32 command = FUTEX_COMMAND(op);
 	bool timed = has_timeout(command) && timeout;
@@ -497,8 +523,12 @@ long sys_futex(uaddr_t addr, int op, unsigned int value, uaddr_t timeout, uaddr_
 	struct deadline end;
 	struct requeue move = { addr, addr2, value, timeout, command == FUTEX_REQUEUE ? NULL : &value3 };
 	struct wait wait = { addr, value, bitset, timed ? &end : NULL };
-	long err = timed ? wait_end(op, timeout, &end) : 0;
+	long err = 0;
 
+	if (is_for_linux(op, addr, addr2, &err))
+		return forward_call(NR_FUTEX, f);
+	if (!err && timed)
+		err = wait_end(op, timeout, &end);
 	if (!err)
 		err = check_arguments(op, bitset, &move);
 	if (!err)

@@ -76,6 +76,8 @@ long futex_queue_if(struct futex_waiter *w, uaddr_t addr, u32 expected);
 long futex_sleep(struct futex_waiter *w, u32 count, const struct deadline *end);
 /* Leaves the bucket, wherever it is now. False if somebody has woken @w before. */
 bool futex_unqueue(struct futex_waiter *w);
+/* Is the word for Linux to wait for and to wake, because other processes may do so? */
+bool futex_is_linux(uaddr_t addr, u32 op);
 /* Notes that the result may make the program call again. */
 long futex_interrupted(long restart);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * futex_waitv(2): a thread waits for a change of any of up to 128 words. It queues once per word and leaves all queues when one of
- * its waits has ended; the index of that word is the result, of the last one if there were several, as in Linux.
+ * its waits has ended; the index of that word is the result, of the last one if there were several, as in Linux. Words that Linux
+ * must wait for (futex.c) go there together; a thread cannot wait in both kernels at once, so a mixture is refused: -EINVAL.
  */
 #include "futex.h"
 #include "syscall_proto.h"
 
+#define NR_FUTEX_WAITV	449
 #define WORDS_MAX	128
 #define WORD_32		2u	/* the only size there is */
 
@@ -77,6 +79,24 @@ static long wait_for_any(struct many *m, const struct deadline *end)
 	return err == -EINTR ? futex_interrupted(-ERESTARTSYS) : err;
 }
 
+static u32 count_linux(const struct many *m)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < m->count; i++)
+		n += futex_is_linux(m->word[i].addr, m->word[i].flags);
+	return n;
+}
+
+static long wait_where_possible(struct many *m, const struct deadline *end, struct frame *f)
+{
+	u32 theirs = count_linux(m);
+
+	if (!theirs)
+		return wait_for_any(m, end);
+	return theirs == m->count ? forward_call(NR_FUTEX_WAITV, f) : -EINVAL;
+}
+
 static long read_end(uaddr_t timeout, int clock, struct deadline *end)
 {
 	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
@@ -85,7 +105,7 @@ static long read_end(uaddr_t timeout, int clock, struct deadline *end)
 	return timespec_from_user(timeout, &end->ns);
 }
 
-long sys_futex_waitv(uaddr_t words, unsigned int count, unsigned int flags, uaddr_t timeout, int clock)
+long sys_futex_waitv(struct frame *f, uaddr_t words, unsigned int count, unsigned int flags, uaddr_t timeout, int clock)
 {
 	struct deadline end;
 	struct many *m;
@@ -102,7 +122,7 @@ long sys_futex_waitv(uaddr_t words, unsigned int count, unsigned int flags, uadd
 	m->count = count;
 	ret = read_words(m, words);
 	if (!ret)
-		ret = wait_for_any(m, timeout ? &end : NULL);
+		ret = wait_where_possible(m, timeout ? &end : NULL, f);
 	kfree(m);
 	return ret;
 }

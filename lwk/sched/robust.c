@@ -2,6 +2,9 @@
 /*
  * Robust futexes (man 2 set_robust_list): a program keeps a list in its memory of the locks that a thread holds. When the thread
  * ends, its locks are marked so that the next owner learns of it. The list is the program's, so nothing in it is believed.
+ *
+ * Here a thread ends alone. When the whole process dies its threads just stop, and Linux walks the lists that the slots tell it,
+ * because locks in memory shared with other processes may be among them; nobody can miss the others.
  */
 #include "futex.h"
 #include "syscall_proto.h"
@@ -77,6 +80,7 @@ long sys_set_robust_list(uaddr_t head, u64 length)
 	if (length != sizeof(struct robust_list_head))
 		return -EINVAL;
 	current_thread()->robust_list = head;
+	__atomic_store_n(&current_thread()->slot->robust_list, head, __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 
 static struct proc proc;
 static struct thread threads[WAITERS + 1];
+static struct az_slot slots[WAITERS + 1];
 static struct az_handover no_handover;
 struct az_handover *handover = &no_handover;
 
@@ -30,13 +31,25 @@ bool clock_now(u32 clock, u64 *sec, u64 *nsec)
 	return true;
 }
 
+static bool linux_backed;		/* the second page */
+static u64 forwarded;			/* number of the last call that went to Linux */
+static uaddr_t forwarded_addr;
+
+bool aspace_is_linux(struct aspace *as, uaddr_t addr)
+{
+	return linux_backed && addr >= ABSENT && addr < UNMAPPED;
+}
+
 long forward(u32 nr, const u64 arg[6])
 {
+	forwarded = nr;
+	forwarded_addr = arg[0];
 	return -ENOSYS;
 }
 
 long forward_call(u64 nr, struct frame *f)
 {
+	forwarded = nr;
 	return -ESRCH;
 }
 
@@ -46,11 +59,13 @@ static int setup(void **state)
 {
 	memset(memory, 0, sizeof(memory));
 	memset(threads, 0, sizeof(threads));
-	present = false;
+	present = linux_backed = false;
+	forwarded = 0;
 	proc.aspace = (struct aspace *)&proc;
 	list_init(&proc.threads);
 	for (u32 i = 0; i < ARRAY_SIZE(threads); i++) {
 		threads[i].proc = &proc;
+		threads[i].slot = &slots[i];
 		threads[i].tid = 100 + i;
 		threads[i].futex.thread = &threads[i];
 		list_init(&threads[i].futex.link);

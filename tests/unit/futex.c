@@ -26,7 +26,7 @@ static void *wait_body(void *arg)
 	struct waiter *w = arg;
 
 	host_thread = w->thread;
-	w->result = sys_futex(WORD, w->op, *word(WORD), w->timeout, 0, w->bitset);
+	w->result = sys_futex(NULL, WORD, w->op, *word(WORD), w->timeout, 0, w->bitset);
 	w->turn = __atomic_add_fetch(&turns, 1, __ATOMIC_SEQ_CST);
 	return NULL;
 }
@@ -56,7 +56,7 @@ static long join_waiter(u32 i)
 
 static long wake(uaddr_t addr, u32 count)
 {
-	return sys_futex(addr, FUTEX_WAKE | PRIVATE, count, 0, 0, 0);
+	return sys_futex(NULL, addr, FUTEX_WAKE | PRIVATE, count, 0, 0, 0);
 }
 
 /* ---- Tests ---- */
@@ -65,30 +65,48 @@ static void mistakes_are_named_as_linux_does(void **state)
 {
 	*word(WORD) = 5;
 	set_timespec(0, 1);
-	assert_int_equal(sys_futex(WORD + 1, FUTEX_WAIT, 5, 0, 0, 0), -EINVAL);
-	assert_int_equal(sys_futex(WORD + 2, FUTEX_WAKE, 1, 0, 0, 0), -EINVAL);
-	assert_int_equal(sys_futex(AZ_USER_END, FUTEX_WAKE | PRIVATE, 1, 0, 0, 0), -EFAULT);
-	assert_int_equal(sys_futex(UNMAPPED, FUTEX_WAIT | PRIVATE, 0, 0, 0, 0), -EFAULT);
-	assert_int_equal(sys_futex(UNMAPPED, FUTEX_WAKE | PRIVATE, 1, 0, 0, 0), 0);
-	assert_int_equal(sys_futex(UNMAPPED, FUTEX_WAKE, 1, 0, 0, 0), -EFAULT);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT, 6, 0, 0, 0), -EAGAIN);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT_BITSET, 5, 0, 0, 0), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAKE_BITSET, 1, 0, 0, 0), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 5, 0, 0, 0), -ENOSYS);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1, 0, 0, 0), -ENOSYS);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT, 5, UNMAPPED, 0, 0), -EFAULT);
+	assert_int_equal(sys_futex(NULL, WORD + 1, FUTEX_WAIT, 5, 0, 0, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD + 2, FUTEX_WAKE, 1, 0, 0, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, AZ_USER_END, FUTEX_WAKE | PRIVATE, 1, 0, 0, 0), -EFAULT);
+	assert_int_equal(sys_futex(NULL, UNMAPPED, FUTEX_WAIT | PRIVATE, 0, 0, 0, 0), -EFAULT);
+	assert_int_equal(sys_futex(NULL, UNMAPPED, FUTEX_WAKE | PRIVATE, 1, 0, 0, 0), 0);
+	assert_int_equal(sys_futex(NULL, UNMAPPED, FUTEX_WAKE, 1, 0, 0, 0), -EFAULT);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT, 6, 0, 0, 0), -EAGAIN);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT_BITSET, 5, 0, 0, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAKE_BITSET, 1, 0, 0, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 5, 0, 0, 0), -ENOSYS);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1, 0, 0, 0), -ENOSYS);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT, 5, UNMAPPED, 0, 0), -EFAULT);
 	set_timespec(0, 1000000000);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT, 5, TIMESPEC, 0, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT, 5, TIMESPEC, 0, 0), -EINVAL);
 	set_timespec(-1, 0);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT_BITSET, 5, TIMESPEC, 0, 1), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_REQUEUE, -1, 1, WORD2, 0), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_REQUEUE, 1, -1u, WORD2, 0), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_REQUEUE, 1, 1, WORD2 + 1, 0), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_CMP_REQUEUE, 1, 1, WORD2, 6), -EAGAIN);
-	assert_int_equal(sys_futex(UNMAPPED, FUTEX_CMP_REQUEUE | PRIVATE, 1, 1, WORD2, 6), -EFAULT);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAKE_OP | PRIVATE, 1, 1, UNMAPPED, 0), -EFAULT);
-	assert_int_equal(sys_futex(WORD, 2, 5, 0, 0, 0), -ENOSYS);
-	assert_int_equal(sys_futex(WORD, 99, 5, 0, 0, 0), -ENOSYS);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT_BITSET, 5, TIMESPEC, 0, 1), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_REQUEUE, -1, 1, WORD2, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_REQUEUE, 1, -1u, WORD2, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_REQUEUE, 1, 1, WORD2 + 1, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_CMP_REQUEUE, 1, 1, WORD2, 6), -EAGAIN);
+	assert_int_equal(sys_futex(NULL, UNMAPPED, FUTEX_CMP_REQUEUE | PRIVATE, 1, 1, WORD2, 6), -EFAULT);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAKE_OP | PRIVATE, 1, 1, UNMAPPED, 0), -EFAULT);
+	assert_int_equal(sys_futex(NULL, WORD, 2, 5, 0, 0, 0), -ENOSYS);
+	assert_int_equal(sys_futex(NULL, WORD, 99, 5, 0, 0, 0), -ENOSYS);
+}
+
+static void words_that_others_share_are_linuxs(void **state)
+{
+	linux_backed = present = true;
+	assert_int_equal(sys_futex(NULL, ABSENT, FUTEX_WAIT, 1, 0, 0, 0), -ESRCH);
+	assert_int_equal(forwarded, NR_FUTEX);
+	forwarded = 0;
+	assert_int_equal(sys_futex(NULL, ABSENT, FUTEX_WAIT | PRIVATE, 1, 0, 0, 0), -EAGAIN);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT, 1, 0, 0, 0), -EAGAIN);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_REQUEUE, 1, 1, ABSENT, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, ABSENT, FUTEX_WAKE_OP, 1, 1, WORD, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, ABSENT, FUTEX_REQUEUE, 1, 1, UNMAPPED, 0), -EFAULT);
+	assert_int_equal(forwarded, 0);
+	assert_int_equal(sys_futex(NULL, ABSENT, FUTEX_REQUEUE, 1, 1, ABSENT + 4, 0), -ESRCH);
+	assert_int_equal(forwarded, NR_FUTEX);
+	futex_wake_addr(ABSENT + 8, 1);		/* as the end of a thread does */
+	assert_int_equal(forwarded_addr, ABSENT + 8);
 }
 
 static void first_come_first_woken(void **state)
@@ -118,9 +136,9 @@ static void bitsets_choose(void **state)
 	start_waiter(0, FUTEX_WAIT_BITSET, 0, 1);
 	start_waiter(1, FUTEX_WAIT_BITSET, 0, 2);
 	start_waiter(2, FUTEX_WAIT, 0, 0);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAKE_BITSET, 10, 0, 0, 4), 1);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAKE_BITSET, 10, 0, 0, 4), 1);
 	assert_int_equal(join_waiter(2), 0);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAKE_BITSET, 10, 0, 0, 2), 1);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAKE_BITSET, 10, 0, 0, 2), 1);
 	assert_int_equal(join_waiter(1), 0);
 	assert_int_equal(wake(WORD, 10), 1);
 	assert_int_equal(join_waiter(0), 0);
@@ -128,10 +146,10 @@ static void bitsets_choose(void **state)
 
 static void a_page_is_made_present(void **state)
 {
-	assert_int_equal(sys_futex(ABSENT, FUTEX_WAIT | PRIVATE, 1, 0, 0, 0), -EAGAIN);
+	assert_int_equal(sys_futex(NULL, ABSENT, FUTEX_WAIT | PRIVATE, 1, 0, 0, 0), -EAGAIN);
 	assert_true(present);
 	present = false;
-	assert_int_equal(sys_futex(WORD, FUTEX_WAKE_OP | PRIVATE, 1, 1, ABSENT, 7 << 12), 0);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAKE_OP | PRIVATE, 1, 1, ABSENT, 7 << 12), 0);
 	assert_true(present);
 	assert_int_equal(*word(ABSENT), 7);
 }
@@ -141,19 +159,19 @@ static void timeouts_end_waits(void **state)
 	u64 start = arch_cycles(), now;
 
 	set_timespec(0, 20 * MS);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT | PRIVATE, 0, TIMESPEC, 0, 0), -ETIMEDOUT);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT | PRIVATE, 0, TIMESPEC, 0, 0), -ETIMEDOUT);
 	now = arch_cycles();
 	assert_true(now - start >= 20 * MS);
 	set_timespec((now + 20 * MS) / NSEC_PER_SEC, (now + 20 * MS) % NSEC_PER_SEC);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT_BITSET, 0, TIMESPEC, 0, FUTEX_MATCH_ANY), -ETIMEDOUT);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT_BITSET, 0, TIMESPEC, 0, FUTEX_MATCH_ANY), -ETIMEDOUT);
 	assert_true(arch_cycles() - now >= 20 * MS);
 	now = arch_cycles();
 	set_timespec(3600 + (now + 20 * MS) / NSEC_PER_SEC, (now + 20 * MS) % NSEC_PER_SEC);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, TIMESPEC, 0, FUTEX_MATCH_ANY), -ETIMEDOUT);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, TIMESPEC, 0, FUTEX_MATCH_ANY), -ETIMEDOUT);
 	assert_true(arch_cycles() - now >= 20 * MS);
 	set_timespec(0, 0);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT, 0, TIMESPEC, 0, 0), -ETIMEDOUT);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT, 1, TIMESPEC, 0, 0), -EAGAIN);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT, 0, TIMESPEC, 0, 0), -ETIMEDOUT);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT, 1, TIMESPEC, 0, 0), -EAGAIN);
 }
 
 static void signals_end_waits(void **state)
@@ -198,14 +216,14 @@ static void restarted_waits_keep_their_end(void **state)
 static void requeue_moves_in_order(void **state)
 {
 	start_waiters();
-	assert_int_equal(sys_futex(WORD, FUTEX_CMP_REQUEUE, 1, 2, WORD2, 0), 3);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_CMP_REQUEUE, 1, 2, WORD2, 0), 3);
 	assert_int_equal(join_waiter(0), 0);
 	assert_int_equal(waiters_of(WORD), 1);
 	assert_int_equal(waiters_of(WORD2), 2);
 	assert_int_equal(wake(WORD2, 1), 1);
 	assert_int_equal(join_waiter(1), 0);
-	assert_int_equal(sys_futex(WORD, FUTEX_REQUEUE, 0, 10, WORD, 0), 1);
-	assert_int_equal(sys_futex(WORD, FUTEX_REQUEUE, 0, 10, WORD2, 0), 1);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_REQUEUE, 0, 10, WORD, 0), 1);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_REQUEUE, 0, 10, WORD2, 0), 1);
 	thread_interrupt(&threads[2], WORK_KILL);	/* leaves the bucket where it is now */
 	assert_int_equal(join_waiter(2), -ERESTARTSYS);
 	assert_int_equal(wake(WORD2, 10), 1);
@@ -228,9 +246,9 @@ static void operations(void **state)
 
 		start_waiter(0, FUTEX_WAIT, 0, 0);
 		start_waiter(1, FUTEX_WAIT, 0, 0);
-		assert_int_equal(sys_futex(WORD, FUTEX_REQUEUE, 0, 1, WORD2, 0), 1);
+		assert_int_equal(sys_futex(NULL, WORD, FUTEX_REQUEUE, 0, 1, WORD2, 0), 1);
 		*word(WORD2) = row[i].before;
-		assert_int_equal(sys_futex(WORD, FUTEX_WAKE_OP, 1, 1, WORD2, row[i].code), row[i].result);
+		assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAKE_OP, 1, 1, WORD2, row[i].code), row[i].result);
 		assert_int_equal(*word(WORD2), row[i].after);
 		left = 2 - (row[i].result < 0 ? 0 : row[i].result);
 		assert_int_equal(wake(WORD, 1) + wake(WORD2, 1), left);
@@ -251,7 +269,7 @@ static void lock_word(uaddr_t addr, bool timed)
 	if (__atomic_compare_exchange_n(word(addr), &seen, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return;
 	while (__atomic_exchange_n(word(addr), 2, __ATOMIC_ACQUIRE))
-		sys_futex(addr, FUTEX_WAIT | PRIVATE, 2, timed ? TIMESPEC : 0, 0, 0);
+		sys_futex(NULL, addr, FUTEX_WAIT | PRIVATE, 2, timed ? TIMESPEC : 0, 0, 0);
 }
 
 static void *locked_count(void *arg)
@@ -262,8 +280,8 @@ static void *locked_count(void *arg)
 		guarded++;
 		if (__atomic_exchange_n(word(WORD), 0, __ATOMIC_RELEASE) == 2) {
 			if (i % 5 == 0)
-				sys_futex(WORD, FUTEX_REQUEUE | PRIVATE, 0, 2, WORD2, 0);
-			sys_futex(WORD2, FUTEX_REQUEUE | PRIVATE, 1, 10, WORD, 0);
+				sys_futex(NULL, WORD, FUTEX_REQUEUE | PRIVATE, 0, 2, WORD2, 0);
+			sys_futex(NULL, WORD2, FUTEX_REQUEUE | PRIVATE, 1, 10, WORD, 0);
 			wake(WORD, 1);
 		}
 		thread_unpark(&threads[i % THREADS]);
@@ -309,7 +327,7 @@ static void dead_owners_are_marked(void **state)
 	put64(LIST + 16, LIST + 128);
 	*word(LIST + 136) = TID;
 	start_waiters();
-	assert_int_equal(sys_futex(WORD, FUTEX_REQUEUE, 0, 2, LIST + 104, 0), 2);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_REQUEUE, 0, 2, LIST + 104, 0), 2);
 	futex_exit_robust(host_thread);
 	assert_int_equal(*word(LIST + 40), FUTEX_OWNER_DIED);
 	assert_int_equal(*word(LIST + 72), 7);
@@ -353,6 +371,8 @@ static void lists_are_reported(void **state)
 {
 	u64 head, length;
 
+	sys_set_robust_list(LIST, 24);
+	assert_int_equal(slots[WAITERS].robust_list, LIST);	/* for Linux, should all be killed */
 	threads[1].robust_list = 0x1234;
 	assert_int_equal(sys_get_robust_list(NULL, 101, WORD, WORD2), 0);
 	copy_from_user(&head, WORD, 8);
@@ -368,7 +388,8 @@ static void lists_are_reported(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(mistakes_are_named_as_linux_does), TEST(first_come_first_woken), TEST(counts_of_wakes), TEST(bitsets_choose),
+		TEST(mistakes_are_named_as_linux_does), TEST(words_that_others_share_are_linuxs), TEST(first_come_first_woken),
+		TEST(counts_of_wakes), TEST(bitsets_choose),
 		TEST(a_page_is_made_present), TEST(timeouts_end_waits), TEST(signals_end_waits), TEST(restarted_waits_keep_their_end),
 		TEST(requeue_moves_in_order), TEST(operations), TEST(no_wake_is_lost), TEST(dead_owners_are_marked),
 		TEST(an_unlock_cut_short_wakes), TEST(bad_lists_are_survived), TEST(lists_are_reported),

@@ -26,7 +26,7 @@ static void *call_body(void *arg)
 	struct call *c = arg;
 
 	host_thread = &threads[c->i];
-	c->result = sys_futex(c->addr, c->op, c->value, c->timeout, c->addr2, 0);
+	c->result = sys_futex(NULL, c->addr, c->op, c->value, c->timeout, c->addr2, 0);
 	return NULL;
 }
 
@@ -63,14 +63,14 @@ static long as_thread(u32 i, uaddr_t addr, u32 op)
 	long ret;
 
 	host_thread = &threads[i];
-	ret = sys_futex(addr, op | PRIVATE, 0, 0, 0, 0);
+	ret = sys_futex(NULL, addr, op | PRIVATE, 0, 0, 0, 0);
 	host_thread = &threads[SELF];
 	return ret;
 }
 
 static long requeue(uaddr_t from, uaddr_t to, u32 move)
 {
-	return sys_futex(from, FUTEX_CMP_REQUEUE_PI | PRIVATE, 1, move, to, *word(from));
+	return sys_futex(NULL, from, FUTEX_CMP_REQUEUE_PI | PRIVATE, 1, move, to, *word(from));
 }
 
 static void time_from_now(u64 ns, u64 ahead_s)
@@ -109,24 +109,24 @@ static void mistakes_are_named_as_linux_does(void **state)
 	assert_int_equal(as_thread(SELF, WORD + 1, FUTEX_LOCK_PI), -EINVAL);
 	assert_int_equal(as_thread(SELF, UNMAPPED, FUTEX_LOCK_PI), -EFAULT);
 	assert_int_equal(as_thread(SELF, UNMAPPED, FUTEX_UNLOCK_PI), -EFAULT);
-	assert_int_equal(sys_futex(WORD, FUTEX_LOCK_PI | FUTEX_CLOCK_REALTIME, 0, 0, 0, 0), -ENOSYS);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT_REQUEUE_PI, 0, 0, WORD, 0), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT_REQUEUE_PI, 0, 0, WORD2, 0), -EAGAIN);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAIT_REQUEUE_PI, 0, 0, WORD2 + 2, 0), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_CMP_REQUEUE_PI, 1, 1, WORD, *word(WORD)), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_CMP_REQUEUE_PI, 2, 1, WORD2, *word(WORD)), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_CMP_REQUEUE_PI, 1, -1u, WORD2, *word(WORD)), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_CMP_REQUEUE_PI, 1, 1, WORD2, stale), -EAGAIN);
-	assert_int_equal(sys_futex(WORD, FUTEX_CMP_REQUEUE_PI, 1, 1, WORD2, *word(WORD)), 0);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_LOCK_PI | FUTEX_CLOCK_REALTIME, 0, 0, 0, 0), -ENOSYS);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT_REQUEUE_PI, 0, 0, WORD, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT_REQUEUE_PI, 0, 0, WORD2, 0), -EAGAIN);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT_REQUEUE_PI, 0, 0, WORD2 + 2, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_CMP_REQUEUE_PI, 1, 1, WORD, *word(WORD)), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_CMP_REQUEUE_PI, 2, 1, WORD2, *word(WORD)), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_CMP_REQUEUE_PI, 1, -1u, WORD2, *word(WORD)), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_CMP_REQUEUE_PI, 1, 1, WORD2, stale), -EAGAIN);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_CMP_REQUEUE_PI, 1, 1, WORD2, *word(WORD)), 0);
 }
 
 static void locks_and_plain_waits_do_not_mix(void **state)
 {
 	*word(WORD) = TID(SELF);
 	start_lock(0, WORD, 0);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAKE, 1, 0, 0, 0), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_REQUEUE, 1, 1, WORD2, 0), -EINVAL);
-	assert_int_equal(sys_futex(WORD2, FUTEX_WAKE_OP, 1, 1, WORD, 0x20000000 | 1 << 24), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAKE, 1, 0, 0, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_REQUEUE, 1, 1, WORD2, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD2, FUTEX_WAKE_OP, 1, 1, WORD, 0x20000000 | 1 << 24), -EINVAL);
 	assert_int_equal(requeue(WORD, WORD2, 1), -EINVAL);
 	*word(WORD) = TID(1) | FUTEX_WAITERS;		/* written by the program */
 	assert_int_equal(as_thread(2, WORD, FUTEX_LOCK_PI), -EINVAL);
@@ -137,10 +137,10 @@ static void locks_and_plain_waits_do_not_mix(void **state)
 	start(0, (struct call){ .op = FUTEX_WAIT | PRIVATE, .addr = WORD, .value = *word(WORD) });
 	assert_int_equal(as_thread(2, WORD, FUTEX_LOCK_PI), -EINVAL);
 	assert_int_equal(as_thread(0, WORD, FUTEX_UNLOCK_PI), -EINVAL);
-	assert_int_equal(sys_futex(WORD, FUTEX_WAKE, 1, 0, 0, 0), 1);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAKE, 1, 0, 0, 0), 1);
 	assert_int_equal(join(0), 0);
 	start_condition(0, WORD2, WORD, 0);
-	assert_int_equal(sys_futex(WORD2, FUTEX_WAKE, 1, 0, 0, 0), -EINVAL);
+	assert_int_equal(sys_futex(NULL, WORD2, FUTEX_WAKE, 1, 0, 0, 0), -EINVAL);
 	assert_int_equal(requeue(WORD2, LIST, 1), -EINVAL);
 	*word(WORD) = 0;
 	assert_int_equal(requeue(WORD2, WORD, 1), 1);
@@ -166,10 +166,10 @@ static void waits_end_early(void **state)
 {
 	*word(WORD) = TID(SELF);
 	time_from_now(20 * MS, 0);
-	assert_int_equal((host_thread = &threads[0], sys_futex(WORD, FUTEX_LOCK_PI2, 0, TIMESPEC, 0, 0)), -ETIMEDOUT);
+	assert_int_equal((host_thread = &threads[0], sys_futex(NULL, WORD, FUTEX_LOCK_PI2, 0, TIMESPEC, 0, 0)), -ETIMEDOUT);
 	time_from_now(20 * MS, WALL_AHEAD);
-	assert_int_equal(sys_futex(WORD, FUTEX_LOCK_PI, 0, TIMESPEC, 0, 0), -ETIMEDOUT);
-	assert_int_equal(sys_futex(WORD, FUTEX_LOCK_PI2 | FUTEX_CLOCK_REALTIME, 0, TIMESPEC, 0, 0), -ETIMEDOUT);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_LOCK_PI, 0, TIMESPEC, 0, 0), -ETIMEDOUT);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_LOCK_PI2 | FUTEX_CLOCK_REALTIME, 0, TIMESPEC, 0, 0), -ETIMEDOUT);
 	host_thread = &threads[SELF];
 	assert_null(threads[0].pi_owner);
 	start_lock(0, WORD, 0);
@@ -307,7 +307,7 @@ static bool lock_word(u32 i, uaddr_t timeout)
 	if (__atomic_compare_exchange_n(word(WORD), &seen, TID(i), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return true;
 	for (;;) {
-		long ret = sys_futex(WORD, FUTEX_LOCK_PI2 | PRIVATE, 0, timeout, 0, 0);
+		long ret = sys_futex(NULL, WORD, FUTEX_LOCK_PI2 | PRIVATE, 0, timeout, 0, 0);
 
 		if (ret != -ERESTARTNOINTR)
 			return !ret;
@@ -323,7 +323,7 @@ static void unlock_word(u32 i)
 	if (__atomic_compare_exchange_n(word(WORD), &seen, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		return;
 	do {
-		ret = sys_futex(WORD, FUTEX_UNLOCK_PI | PRIVATE, 0, 0, 0, 0);
+		ret = sys_futex(NULL, WORD, FUTEX_UNLOCK_PI | PRIVATE, 0, 0, 0, 0);
 	} while (ret == -EAGAIN);		/* somebody came and went */
 	check(ret == 0);
 }
@@ -336,16 +336,16 @@ static void *hammer(void *arg)
 	for (u32 n = 0; n < ROUNDS; n++) {
 		u32 r = next_random(&random) % 8;
 
-		if (r == 0 && sys_futex(WORD, FUTEX_TRYLOCK_PI | PRIVATE, 0, 0, 0, 0))
+		if (r == 0 && sys_futex(NULL, WORD, FUTEX_TRYLOCK_PI | PRIVATE, 0, 0, 0, 0))
 			continue;
 		if (r && !lock_word(i, r == 1 ? TIMESPEC : 0))
 			continue;
 		guarded++;
 		if (r == 2) {
-			sys_futex(WORD2, FUTEX_CMP_REQUEUE_PI | PRIVATE, 1, 3, WORD, 0);
+			sys_futex(NULL, WORD2, FUTEX_CMP_REQUEUE_PI | PRIVATE, 1, 3, WORD, 0);
 		} else if (r == 3) {
 			unlock_word(i);
-			if (sys_futex(WORD2, FUTEX_WAIT_REQUEUE_PI | PRIVATE, 0, TIMESPEC, WORD, 0))
+			if (sys_futex(NULL, WORD2, FUTEX_WAIT_REQUEUE_PI | PRIVATE, 0, TIMESPEC, WORD, 0))
 				continue;
 			guarded++;
 		} else if (r == 4) {

@@ -34,7 +34,7 @@ static void put_words(u32 n)
 
 static long wait_now(void)
 {
-	return sys_futex_waitv(WORDS, count, 0, timeout, CLOCK_MONOTONIC);
+	return sys_futex_waitv(NULL, WORDS, count, 0, timeout, CLOCK_MONOTONIC);
 }
 
 static void *wait_body(void *arg)
@@ -62,21 +62,21 @@ static long join(pthread_t t)
 
 static long wake(uaddr_t addr)
 {
-	return sys_futex(addr, FUTEX_WAKE | PRIVATE, 1, 0, 0, 0);
+	return sys_futex(NULL, addr, FUTEX_WAKE | PRIVATE, 1, 0, 0, 0);
 }
 
 static void mistakes_are_named_as_linux_does(void **state)
 {
 	put_words(2);
-	assert_int_equal(sys_futex_waitv(WORDS, 2, 1, 0, 0), -EINVAL);
-	assert_int_equal(sys_futex_waitv(WORDS, 0, 0, 0, 0), -EINVAL);
-	assert_int_equal(sys_futex_waitv(WORDS, 129, 0, 0, 0), -EINVAL);
-	assert_int_equal(sys_futex_waitv(0, 1, 0, 0, 0), -EINVAL);
-	assert_int_equal(sys_futex_waitv(UNMAPPED, 1, 0, 0, 0), -EFAULT);
-	assert_int_equal(sys_futex_waitv(WORDS, 2, 0, UNMAPPED, CLOCK_MONOTONIC), -EFAULT);
-	assert_int_equal(sys_futex_waitv(WORDS, 2, 0, TIMESPEC, CLOCK_BOOTTIME), -EINVAL);
+	assert_int_equal(sys_futex_waitv(NULL, WORDS, 2, 1, 0, 0), -EINVAL);
+	assert_int_equal(sys_futex_waitv(NULL, WORDS, 0, 0, 0, 0), -EINVAL);
+	assert_int_equal(sys_futex_waitv(NULL, WORDS, 129, 0, 0, 0), -EINVAL);
+	assert_int_equal(sys_futex_waitv(NULL, 0, 1, 0, 0, 0), -EINVAL);
+	assert_int_equal(sys_futex_waitv(NULL, UNMAPPED, 1, 0, 0, 0), -EFAULT);
+	assert_int_equal(sys_futex_waitv(NULL, WORDS, 2, 0, UNMAPPED, CLOCK_MONOTONIC), -EFAULT);
+	assert_int_equal(sys_futex_waitv(NULL, WORDS, 2, 0, TIMESPEC, CLOCK_BOOTTIME), -EINVAL);
 	set_timespec(0, NSEC_PER_SEC);
-	assert_int_equal(sys_futex_waitv(WORDS, 2, 0, TIMESPEC, CLOCK_REALTIME), -EINVAL);
+	assert_int_equal(sys_futex_waitv(NULL, WORDS, 2, 0, TIMESPEC, CLOCK_REALTIME), -EINVAL);
 	put_word(1, NTH(1), 0, PRIVATE);
 	assert_int_equal(wait_now(), -EINVAL);
 	put_word(1, NTH(1), 0, PLAIN | 1);
@@ -89,6 +89,20 @@ static void mistakes_are_named_as_linux_does(void **state)
 	assert_int_equal(wait_now(), -EAGAIN);
 	*word(NTH(0)) = 1;
 	put_word(0, NTH(0), 1ULL << 32 | 1, PLAIN);	/* the upper half is not looked at */
+	assert_int_equal(wait_now(), -EAGAIN);
+}
+
+static void words_that_others_share_are_linuxs(void **state)
+{
+	put_words(2);
+	linux_backed = present = true;
+	put_word(1, ABSENT, 1, WORD_32);
+	assert_int_equal(wait_now(), -EINVAL);		/* one here, one there */
+	put_word(0, ABSENT + 4, 1, WORD_32);
+	assert_int_equal(wait_now(), -ESRCH);
+	assert_int_equal(forwarded, NR_FUTEX_WAITV);
+	put_word(0, ABSENT + 4, 1, PLAIN);
+	put_word(1, ABSENT, 1, PLAIN);
 	assert_int_equal(wait_now(), -EAGAIN);
 }
 
@@ -106,7 +120,7 @@ static void the_index_is_told(void **state)
 	put_word(2, NTH(0), 0, PLAIN);			/* one word twice: two waits */
 	assert_int_equal(pthread_create(&t, NULL, wait_body, NULL), 0);
 	until_waiting(NTH(0), 2);
-	assert_int_equal(sys_futex(NTH(0), FUTEX_WAKE, 9, 0, 0, 0), 2);
+	assert_int_equal(sys_futex(NULL, NTH(0), FUTEX_WAKE, 9, 0, 0, 0), 2);
 	assert_int_equal(join(t), 2);
 }
 
@@ -116,7 +130,7 @@ static void waits_can_be_moved(void **state)
 
 	put_words(3);
 	t = start();
-	assert_int_equal(sys_futex(NTH(1), FUTEX_REQUEUE | PRIVATE, 0, 1, LIST, 0), 1);
+	assert_int_equal(sys_futex(NULL, NTH(1), FUTEX_REQUEUE | PRIVATE, 0, 1, LIST, 0), 1);
 	assert_int_equal(wake(NTH(1)), 0);
 	assert_int_equal(wake(LIST), 1);
 	assert_int_equal(join(t), 1);
@@ -134,7 +148,7 @@ static void waits_end_early(void **state)
 	assert_int_equal(wait_now(), -ETIMEDOUT);
 	assert_true(arch_cycles() >= end);
 	set_timespec(WALL_AHEAD + end / NSEC_PER_SEC, end % NSEC_PER_SEC);
-	assert_int_equal(sys_futex_waitv(WORDS, 5, 0, TIMESPEC, CLOCK_REALTIME), -ETIMEDOUT);
+	assert_int_equal(sys_futex_waitv(NULL, WORDS, 5, 0, TIMESPEC, CLOCK_REALTIME), -ETIMEDOUT);
 	timeout = 0;
 	t = start();
 	thread_interrupt(&threads[0], WORK_SIGNAL);
@@ -164,7 +178,7 @@ static void *pass_token(void *arg)
 	host_thread = &threads[self];
 	for (u32 i = 0; i < ROUNDS; i++) {
 		while (!__atomic_load_n(word(NTH(self)), __ATOMIC_ACQUIRE))
-			sys_futex_waitv(WORDS + 256 * self, 2, 0, 0, 0);
+			sys_futex_waitv(NULL, WORDS + 256 * self, 2, 0, 0, 0);
 		__atomic_store_n(word(NTH(self)), 0, __ATOMIC_RELEASE);
 		__atomic_store_n(word(NTH(next)), 1, __ATOMIC_RELEASE);
 		wake(NTH(next));
@@ -190,8 +204,8 @@ static void no_wake_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(mistakes_are_named_as_linux_does), TEST(the_index_is_told), TEST(waits_can_be_moved), TEST(waits_end_early),
-		TEST(an_absent_page_is_fetched), TEST(no_wake_is_lost),
+		TEST(mistakes_are_named_as_linux_does), TEST(words_that_others_share_are_linuxs), TEST(the_index_is_told), TEST(waits_can_be_moved),
+		TEST(waits_end_early), TEST(an_absent_page_is_fetched), TEST(no_wake_is_lost),
 	};
 
 	frame_add_range(HOST_PHYS_START, 64 * MB, 0);

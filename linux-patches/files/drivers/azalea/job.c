@@ -455,16 +455,20 @@ long az_job_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 /* ---- End ------------------------------------------------------------------------------------------------------- */
 
-/*
- * Not killable: what the LWK may still use is not given back. A dead LWK ends all waits. Returns true if nobody uses the address space
- * any more.
- */
+/* Not killable: what the LWK may still use is not given back. A dead LWK ends all waits. */
+void az_job_halt(struct az_job *job)
+{
+	if (!READ_ONCE(job->stopped))
+		az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_KILL, job->proc));
+	wait_event(az_job_wait, READ_ONCE(job->stopped) || !az_lwk_running());
+}
+
+/* Returns true if nobody uses the address space any more. */
 static bool job_stop(struct az_job *job)
 {
 	bool last;
 
-	az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_KILL, job->proc));
-	wait_event(az_job_wait, READ_ONCE(job->stopped) || !az_lwk_running());
+	az_job_halt(job);
 	last = az_space_leave(job);
 	az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_FREE, job->proc));
 	wait_event(az_job_wait, READ_ONCE(job->gone) || !az_lwk_running());

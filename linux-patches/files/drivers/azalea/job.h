@@ -84,6 +84,7 @@ static inline struct az_proc *az_job_proc(const struct az_job *job)
 
 /* job.c */
 extern wait_queue_head_t az_job_wait;			/* a process has stopped or is gone, or the LWK has failed */
+void az_job_halt(struct az_job *job);			/* ends all threads of the program; returns when none runs any more */
 
 /* space.c */
 struct az_space *az_space_create(struct file *file, u32 proc);
@@ -101,6 +102,7 @@ struct az_twin *az_twin_current(struct az_job *job);	/* NULL: the caller is no t
 struct az_twin *az_twin_in(struct az_space *space);	/* the same for any job that shares the space */
 u32 az_twin_handed(const struct az_twin *twin);		/* the call that the proxy is making for it, 0 if none */
 void az_twins_unbind(struct az_job *job);
+struct az_twin *az_twin_mine(void);			/* the caller's, of whatever job; NULL: it is no twin */
 long az_twin_serve(struct az_job *job, struct az_ioc_serve __user *user);
 u32 az_twin_slot_index(const struct az_twin *twin);
 void az_twin_wake_lwk(struct az_twin *twin);		/* after a change of slot->state, if the LWK thread sleeps */

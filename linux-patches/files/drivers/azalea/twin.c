@@ -30,6 +30,7 @@
 static struct az_twin *twins;
 static DEFINE_SPINLOCK(slots_lock);
 static DECLARE_BITMAP(slots_used, AZ_SLOTS);	/* slots_lock */
+static DEFINE_XARRAY(all_twins);		/* by Linux's global thread id */
 
 enum outcome { AGAIN, HANDED, ENDED, FAILED_LWK, SIGNALLED };
 
@@ -90,11 +91,12 @@ struct az_twin *az_twin_bind(struct az_job *job, u32 state)
 	if (index == AZ_SLOTS)
 		return ERR_PTR(-EAGAIN);
 	twin = &twins[index];
+	ret = xa_err(xa_store(&all_twins, current->pid, twin, GFP_KERNEL));	/* an old twin with this id is no task any more */
+	if (ret)
+		goto give_back;
 	ret = xa_insert(&job->space->twins, current->pid, twin, GFP_KERNEL);
-	if (ret) {
-		slot_give_back(index);
-		return ERR_PTR(ret);
-	}
+	if (ret)
+		goto forget;
 	slot = az_slot(index);
 	memset(slot, 0, sizeof(*slot));
 	slot->proc = job->proc;
@@ -110,12 +112,18 @@ struct az_twin *az_twin_bind(struct az_job *job, u32 state)
 	twin_set_task(twin, get_task_struct(current));
 	smp_store_release(&slot->state, state);
 	return twin;
+forget:
+	xa_erase(&all_twins, current->pid);
+give_back:
+	slot_give_back(index);
+	return ERR_PTR(ret);
 }
 
 void az_twin_unbind(struct az_twin *twin)
 {
 	struct task_struct *task = twin->task;
 
+	xa_cmpxchg(&all_twins, task->pid, twin, NULL, GFP_KERNEL);
 	xa_erase(&twin->job->space->twins, task->pid);
 	twin_set_task(twin, NULL);
 	put_task_struct(task);
@@ -150,6 +158,12 @@ void az_twins_unbind(struct az_job *job)
 	xa_for_each(&job->space->twins, pid, twin)
 		if (twin->job == job)
 			az_twin_unbind(twin);
+
+struct az_twin *az_twin_mine(void)
+{
+	struct az_twin *twin = xa_load(&all_twins, current->pid);
+
+	return twin && twin->task == current ? twin : NULL;
 }
 
 /* A new thread of the proxy: a spare for the LWK's next clone. It blocks all signals until then. */

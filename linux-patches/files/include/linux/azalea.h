@@ -10,9 +10,11 @@
 #ifdef CONFIG_AZALEA
 void azalea_reserve_memory(void);		/* lwkmem=: once memblock knows the nodes, before the page allocator exists */
 bool azalea_refuses_cpu(unsigned int cpu);	/* lwkcpus=: this CPU must not be brought up */
+void azalea_exit(void);				/* the calling thread exits and still has its memory */
 #else
 static inline void azalea_reserve_memory(void) { }
 static inline bool azalea_refuses_cpu(unsigned int cpu) { return false; }
+static inline void azalea_exit(void) { }
 #endif
 
 #endif
