@@ -38,4 +38,10 @@ void arch_zero(void *dst, u64 len);
  */
 void arch_tlb_flush(struct aspace *as, uaddr_t start, uaddr_t end);
 
+/*
+ * Has each other CPU of the set, by index, pass a full barrier and, if it runs a program, enter and leave the kernel; returns when
+ * all have. Locks may be held as above.
+ */
+void arch_barrier(const u64 *cpus);
+
 #endif

@@ -136,6 +136,7 @@ struct proc {
 	u32 spare_batch;		/* p: how many to ask for next time */
 	struct ksigaction action[64];	/* p: by signal number - 1 */
 	u64 vdso_base;			/* I */
+	u32 membarrier;			/* a: registrations of membarrier(2) */
 };
 
 #include "current.h"		/* current_thread(), of the architecture */

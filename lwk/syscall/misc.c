@@ -69,29 +69,6 @@ long sys_exit_group(struct frame *f, int status)
 	return 0;
 }
 
-#define MEMBARRIER_QUERY	0
-#define MEMBARRIER_GLOBAL	1
-#define MEMBARRIER_PRIVATE	8
-#define MEMBARRIER_REGISTER	16
-
-/* Every other CPU of the process passes through the kernel, which is a full barrier: the flush request does just that. */
-long sys_membarrier(int cmd, unsigned int flags, int cpu)
-{
-	if (flags)
-		return -EINVAL;
-	switch (cmd) {
-	case MEMBARRIER_QUERY:
-		return MEMBARRIER_GLOBAL | MEMBARRIER_PRIVATE | MEMBARRIER_REGISTER;
-	case MEMBARRIER_GLOBAL:
-	case MEMBARRIER_PRIVATE:
-		arch_tlb_flush(current_thread()->proc->aspace, 0, 0);
-		return 0;
-	case MEMBARRIER_REGISTER:
-		return 0;
-	}
-	return -EINVAL;
-}
-
 /* ---- resource limits: Linux keeps them; the LWK notes what it enforces itself ---- */
 
 struct rlimit { u64 cur, max; };

@@ -22,6 +22,7 @@
 _Thread_local u32 host_cpu;
 _Thread_local u32 host_node;
 u64 host_tlb_flushes;
+u64 host_barrier;
 struct aspace *host_aspace;
 bool host_panic_expected;
 void (*host_on_park)(void);
@@ -87,6 +88,12 @@ void arch_zero(void *dst, u64 len)
 void arch_tlb_flush(struct aspace *as, uaddr_t start, uaddr_t end)
 {
 	__atomic_fetch_add(&host_tlb_flushes, 1, __ATOMIC_SEQ_CST);
+}
+
+void arch_barrier(const u64 *cpus)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	host_barrier = cpus[0];
 }
 
 u64 *arch_kernel_pgd(void)

@@ -58,29 +58,44 @@ static void flush_local(struct aspace *as, uaddr_t start, uaddr_t end)
 		asm volatile("invlpg (%0)" : : "r"(start) : "memory");
 }
 
-void arch_tlb_flush(struct aspace *as, uaddr_t start, uaddr_t end)
+/* Every other CPU of the set serves a request that is made now. */
+static void serve_on(const u64 *cpus)
 {
 	u32 self = arch_cpu();
-	u64 asked[CPU_WORDS] = { 0 };
 
-	flush_local(as, start, end);
-	/* arch_tlb_flush:B, pairs with aspace_set_active:A */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (u32 i = 0; i < boot_cpu_count; i++) {
-		if (i == self || !aspace_is_active(as, i))
+		if (i == self || !(cpus[i / 64] >> (i % 64) & 1))
 			continue;
 		/* arch_tlb_flush:A, pairs with tlb_serve:A; full barrier: the entries are written before the request */
 		__atomic_fetch_add(&boot_cpus[i]->tlb_wanted, 1, __ATOMIC_SEQ_CST);
 		cpu_kick(i);
-		asked[i / 64] |= 1ULL << (i % 64);
 	}
 	for (u32 i = 0; i < boot_cpu_count; i++) {
 		struct cpu *cpu = boot_cpus[i];
 		u32 wanted = __atomic_load_n(&cpu->tlb_wanted, __ATOMIC_RELAXED);
 
-		if (!(asked[i / 64] >> (i % 64) & 1))
+		if (i == self || !(cpus[i / 64] >> (i % 64) & 1))
 			continue;
 		while ((s32)(__atomic_load_n(&cpu->tlb_done, __ATOMIC_ACQUIRE) - wanted) < 0)
 			arch_relax();
 	}
+}
+
+void arch_tlb_flush(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	u64 cpus[CPU_WORDS] = { 0 };
+
+	flush_local(as, start, end);
+	/* arch_tlb_flush:B, pairs with aspace_set_active:A */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (u32 i = 0; i < boot_cpu_count; i++)
+		if (aspace_is_active(as, i))
+			cpus[i / 64] |= 1ULL << (i % 64);
+	serve_on(cpus);
+}
+
+void arch_barrier(const u64 *cpus)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	serve_on(cpus);
 }
