@@ -64,7 +64,8 @@ BAD_TABLES = [		# text, line, part of the message
 LINUX_HEADERS = """asm/ioctls.h asm/termbits.h asm/termios.h linux/sockios.h linux/fs.h asm/mman.h linux/time.h linux/time_types.h
 	linux/sem.h linux/msg.h linux/shm.h linux/fcntl.h linux/prctl.h asm/prctl.h linux/futex.h asm/stat.h asm/statfs.h
 	linux/stat.h linux/resource.h linux/sched/types.h asm/signal.h asm/siginfo.h linux/sysinfo.h linux/timex.h linux/times.h
-	linux/utime.h linux/utsname.h linux/mqueue.h linux/eventpoll.h asm/poll.h linux/socket.h linux/capability.h""".split()
+	linux/utime.h linux/utsname.h linux/mqueue.h linux/eventpoll.h asm/poll.h linux/socket.h linux/capability.h
+	linux/keyctl.h linux/kcmp.h""".split()
 NOT_IN_HEADERS = {"ARCH_CET_STATUS"}		# of Linux 6.1; glibc has it of its own
 C_TYPES = {		# where `struct name` is not it; None: no fixed structure in Linux's headers
 	"cap_data": "struct __user_cap_data_struct", "cap_header": "struct __user_cap_header_struct",

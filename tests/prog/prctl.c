@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * prctl: what one thread sets, it reads again, and the others do not.
+ */
+#include <linux/capability.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "say.h"
+
+static long get(int option)
+{
+	int value = -1;
+	long result = prctl(option, &value, 0, 0, 0);
+
+	return result ? result : value;
+}
+
+static void *other(void *arg)
+{
+	char name[16];
+
+	(void)arg;
+	prctl(PR_GET_NAME, name);
+	printf("inherited name: %s\n", name);
+	say("inherited slack", prctl(PR_GET_TIMERSLACK));
+	say("inherited keepcaps", prctl(PR_GET_KEEPCAPS));
+	say("death signal", get(PR_GET_PDEATHSIG));
+	say("name", prctl(PR_SET_NAME, "other"));
+	say("slack", prctl(PR_SET_TIMERSLACK, 70000));
+	say("keepcaps", prctl(PR_SET_KEEPCAPS, 1));
+	say("keepcaps", prctl(PR_GET_KEEPCAPS));
+	say("privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	say("privileges", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	return NULL;
+}
+
+int main(void)
+{
+	char name[16] = "";
+	pthread_t t;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	say("death signal", prctl(PR_SET_PDEATHSIG, SIGUSR1));
+	say("death signal", get(PR_GET_PDEATHSIG));
+	say("death signal", prctl(PR_SET_PDEATHSIG, 65));
+	say("death signal", prctl(PR_SET_PDEATHSIG, 0));
+	say("dumpable", prctl(PR_SET_DUMPABLE, 0));
+	say("dumpable", prctl(PR_GET_DUMPABLE));
+	say("dumpable", prctl(PR_SET_DUMPABLE, 2));
+	say("dumpable", prctl(PR_SET_DUMPABLE, 1));
+	say("timing", prctl(PR_GET_TIMING));
+	say("timing", prctl(PR_SET_TIMING, 1));
+	say("name", prctl(PR_SET_NAME, "a name that is too long"));
+	say("name", prctl(PR_GET_NAME, name));
+	puts(name);
+	say("slack", prctl(PR_SET_TIMERSLACK, 60000));
+	say("slack", prctl(PR_GET_TIMERSLACK));
+	say("counter", get(PR_GET_TSC));
+	say("perf", prctl(PR_TASK_PERF_EVENTS_DISABLE));
+	say("perf", prctl(PR_TASK_PERF_EVENTS_ENABLE));
+	say("memory errors", prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0));
+	say("memory errors", prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
+	say("memory errors", prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0));
+	say("large pages", prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+	say("large pages", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+	say("large pages", prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0));
+	say("reaper", prctl(PR_SET_CHILD_SUBREAPER, 1));
+	say("reaper", get(PR_GET_CHILD_SUBREAPER));
+	say("bounding set", prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) >= 0);
+	say("bounding set", prctl(PR_CAPBSET_READ, 1000));
+	say("ambient", prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_NET_RAW, 0, 0));
+	say("ambient", prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
+	say("endian", get(PR_GET_ENDIAN));
+	say("unaligned", get(PR_GET_UNALIGN));
+	say("floating point", get(PR_GET_FPEXC));
+	say("unknown", prctl(12345));
+	say("privileges", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	say("privileges", prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	say("keepcaps", prctl(PR_SET_KEEPCAPS, 2));
+	pthread_create(&t, NULL, other, NULL);
+	pthread_join(t, NULL);
+	say("slack", prctl(PR_GET_TIMERSLACK));
+	say("keepcaps", prctl(PR_GET_KEEPCAPS));
+	say("privileges", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	say("name", prctl(PR_GET_NAME, name));
+	puts(name);
+	return 0;
+}
