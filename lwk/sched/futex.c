@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Futexes (man 2 futex): threads wait for a word of their program's memory to change, first come, first woken. A word is known by
- * its address space and address. Memory that processes share is Linux's, and so is a call without FUTEX_PRIVATE_FLAG for a word there: the twin
- * makes it, and meets whoever maps the same object, here or on Linux. For all other words private and shared calls are the same.
+ * its address space and address. Memory that processes share is Linux's, and so is a call without FUTEX_PRIVATE_FLAG for a word
+ * there: the twin makes it, and meets whoever maps the same object, here or on Linux. For all other words private and shared calls are
+ * the same.
  *
  * Why no wake-up is lost: the waiter reads the word and queues itself under the bucket's lock, the waker changes the word before it
  * takes that lock.

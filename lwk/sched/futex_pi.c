@@ -15,7 +15,6 @@
  * locks is guarded by proc->lock; it is taken before the bucket's.
  */
 #include "futex.h"
-#include "string.h"
 
 #define CHAIN_MAX	1024	/* locks that wait for each other; longer is as bad as a circle, as in Linux */
 
@@ -320,7 +319,8 @@ static bool is_movable(const struct futex_waiter *w, const struct requeue *r) RE
 }
 
 /* Moves waiters to the lock while fewer than one plus r->move are done. Their number, or an error, with some perhaps moved. */
-static long move_to_lock(const struct requeue *r, struct futex_bucket *from, struct claim *c, u32 done) REQUIRES(proc->lock and both buckets)
+static long move_to_lock(const struct requeue *r, struct futex_bucket *from, struct claim *c, u32 done)
+	REQUIRES(proc->lock and both buckets)
 {
 	struct list *at, *next;
 

@@ -32,10 +32,13 @@ static u32 registered[AZ_PROCS];	/* a */
 
 static bool has_registered(u32 index)
 {
-	const struct az_proc *shared = (struct az_proc *)phys_to_virt(handover->procs) + index;
-	u32 pid = index < AZ_PROCS ? __atomic_load_n(&registered[index], __ATOMIC_RELAXED) : 0;
+	const struct az_proc *procs = phys_to_virt(handover->procs);
+	u32 pid;
 
-	return pid && pid == shared->pid;
+	if (index >= AZ_PROCS)
+		return false;
+	pid = __atomic_load_n(&registered[index], __ATOMIC_RELAXED);
+	return pid && pid == procs[index].pid;
 }
 
 static void barrier_on_cpus(const struct proc *proc, bool global)

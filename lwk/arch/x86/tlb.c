@@ -16,7 +16,7 @@ static void flush_user(void)
 void tlb_serve(void)
 {
 	struct cpu *cpu = this_cpu();
-	/* tlb_serve:A, pairs with arch_tlb_flush:A: entries changed before the request are seen after it */
+	/* tlb_serve:A, pairs with serve_on:A: entries changed before the request are seen after it */
 	u32 wanted = __atomic_load_n(&cpu->tlb_wanted, __ATOMIC_ACQUIRE);
 
 	if (wanted == cpu->tlb_done)
@@ -66,7 +66,7 @@ static void serve_on(const u64 *cpus)
 	for (u32 i = 0; i < boot_cpu_count; i++) {
 		if (i == self || !(cpus[i / 64] >> (i % 64) & 1))
 			continue;
-		/* arch_tlb_flush:A, pairs with tlb_serve:A; full barrier: the entries are written before the request */
+		/* serve_on:A, pairs with tlb_serve:A; full barrier: the entries are written before the request */
 		__atomic_fetch_add(&boot_cpus[i]->tlb_wanted, 1, __ATOMIC_SEQ_CST);
 		cpu_kick(i);
 	}
