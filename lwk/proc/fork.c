@@ -126,6 +126,7 @@ static void inherit_process(struct proc *child, struct proc *parent, u64 flags)
 {
 	child->vdso_base = parent->vdso_base;
 	child->forked = true;
+	child->membarrier = parent->membarrier;
 	spin_lock(&parent->lock);
 	memcpy(child->action, parent->action, sizeof(child->action));
 	spin_unlock(&parent->lock);

@@ -158,6 +158,7 @@ void az_twins_unbind(struct az_job *job)
 	xa_for_each(&job->space->twins, pid, twin)
 		if (twin->job == job)
 			az_twin_unbind(twin);
+}
 
 struct az_twin *az_twin_mine(void)
 {
