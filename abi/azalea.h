@@ -190,11 +190,28 @@ struct az_slot {
 	uint32_t tid;			/* [D] Linux thread id of the twin */
 	uint32_t proc;			/* [D] index in procs */
 	uint64_t robust_list;		/* [L] set_robust_list(2): the twin's own when the whole process dies */
+	uint64_t cpu_time;		/* [L] of the thread, as below */
+	uint64_t faults;		/* [L] page faults of the thread */
 
 	uint32_t sig_full __attribute__((aligned(64)));	/* [DL] D sets 1 after filling siginfo, L sets 0 after taking it */
 	uint32_t reserved;
 	uint8_t siginfo[128];		/* [D] Linux's siginfo_t */
 } __attribute__((aligned(64)));
+
+/*
+ * CPU time of a thread, in cycles, in one word so that it is read whole. While the thread is off its CPU: what it has had so far. While it
+ * runs, with AZ_CPU_TIME_RUNS: the cycle count at which it would have begun had it never paused, in 63 bits. The LWK writes it
+ * only where it switches threads.
+ */
+#define AZ_CPU_TIME_RUNS	(1ULL << 63)
+
+/* A counter of another CPU may be a little behind: the difference is signed, and less than nothing counts as nothing. */
+static inline uint64_t az_cpu_time_cycles(uint64_t time, uint64_t now)
+{
+	int64_t cycles = time & AZ_CPU_TIME_RUNS ? (int64_t)((now - time) << 1) >> 1 : (int64_t)time;
+
+	return cycles < 0 ? 0 : cycles;
+}
 
 /*
  * Private calls; anything below AZ_CALL_PRIVATE is a Linux system call number. Two of those mean something else here:

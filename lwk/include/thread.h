@@ -183,6 +183,10 @@ void idle_loop(void) __noreturn;
 /* Runs something else on this CPU; the caller's state is already changed. */
 void schedule(void);
 
+/* ---- sched/cputime.c ---- */
+void cputime_begin(struct thread *t);
+void cputime_end(struct thread *t);
+
 /* ---- proc/proc.c ---- */
 void proc_start(u32 index);		/* the events of azalea.h */
 void proc_kill(u32 index);

@@ -69,8 +69,12 @@ void schedule(void)
 	cpu->current = next;
 	cpu->shared->tid = next->tid;
 	cpu->shared->stats.switches++;
-	if (next->proc)
+	if (prev->proc && prev->state != THREAD_DEAD)
+		cputime_end(prev);
+	if (next->proc) {
 		load_user(cpu, next);
+		cputime_begin(next);
+	}
 	x86_switch(prev, next);
 	finish_switch();
 }

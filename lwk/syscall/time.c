@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reading clocks and sleeping. Clocks come from the time page that Linux keeps; while Linux itself does not use the TSC, the twin
- * is asked.
- *
- * The LWK does not count CPU time yet, and Linux would count the twin's, so CPU-time clocks are refused.
+ * Reading clocks and sleeping. Clocks come from the time page that Linux keeps; the twin is asked for all others, which are those of
+ * CPU time (see sched/cputime.c) and of devices, and while Linux itself does not use the TSC.
  */
 #include "cpu.h"
 #include "deadline.h"
@@ -11,18 +9,9 @@
 #include "mm.h"
 #include "syscall_proto.h"
 
-#define CLOCK_KIND_MASK		7	/* of a negative number: */
-#define CLOCK_KIND_DEVICE	3	/* a device's clock; all others are some thread's or process's CPU time */
 #define TIMER_ABSTIME		1
 
 struct user_timespec { u64 sec, nsec; };
-
-static bool clock_is_cpu_time(int clock)
-{
-	if (clock < 0)
-		return (clock & CLOCK_KIND_MASK) != CLOCK_KIND_DEVICE;
-	return clock == CLOCK_PROCESS_CPUTIME || clock == CLOCK_THREAD_CPUTIME;
-}
 
 static bool clock_is_coarse(int clock)
 {
@@ -39,8 +28,6 @@ long sys_clock_gettime(struct frame *f, int clock, uaddr_t to)
 {
 	struct user_timespec ts;
 
-	if (clock_is_cpu_time(clock))
-		return -EINVAL;
 	if (!clock_read(clock, &ts))
 		return forward_call(228, f);
 	return copy_to_user(to, &ts, sizeof(ts));
@@ -50,8 +37,6 @@ long sys_clock_getres(struct frame *f, int clock, uaddr_t to)
 {
 	struct user_timespec ts, one_ns = { 0, 1 };
 
-	if (clock_is_cpu_time(clock))
-		return -EINVAL;
 	if (clock_is_coarse(clock) || !clock_read(clock, &ts))
 		return forward_call(229, f);
 	return to ? copy_to_user(to, &one_ns, sizeof(one_ns)) : 0;
@@ -157,10 +142,6 @@ long sys_clock_nanosleep(struct frame *f, int clock, int flags, uaddr_t request,
 	u64 ns;
 	long err;
 
-	if (clock == CLOCK_THREAD_CPUTIME)
-		return -EOPNOTSUPP;		/* as Linux */
-	if (clock_is_cpu_time(clock))
-		return -EINVAL;
 	if (!clock_can_sleep(clock) || !clock_read(clock, &now))
 		return forward_call(230, f);
 	err = timespec_from_user(request, &ns);

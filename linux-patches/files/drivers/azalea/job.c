@@ -42,6 +42,7 @@ int az_job_open(struct inode *inode, struct file *file)
 	if (!job)
 		return -ENOMEM;
 	mutex_init(&job->lock);
+	az_cputime_init(job);
 	job->proc = AZ_NONE;
 	job->file = file;
 	file->private_data = job;
@@ -408,6 +409,7 @@ static long job_start_locked(struct az_job *job, const struct az_ioc_start *requ
 	if (request->exe >= 0)
 		job_set_exe(request->exe);
 	job->started = true;
+	az_cputime_start(job);
 	if (!az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_START, job->proc)))
 		return -EIO;
 	return 0;
@@ -497,6 +499,7 @@ static void job_end(struct az_job *job)
 
 	if (az_job_proc(job)->nascent && !job->started)
 		az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_UNBORN, az_job_proc(job)->nascent));
+	az_cputime_stop(job);
 	last = job->started ? job_stop(job) : job->space && az_space_leave(job);
 	job_of_set(job->proc, NULL);
 	if (job->space)

@@ -6,7 +6,7 @@
  *   job.c      life of a job, from open to the last close       twin.c     the loop in which twins live
  *   signal.c   signals on their way to the LWK                  file.c     files that the LWK maps privately
  *   mirror.c   LWK memory as Linux sees it                      foreign.c  Linux memory as the LWK sees it
- *   space.c    what processes that share an address space share
+ *   space.c    what processes that share an address space share          cputime.c  CPU time of LWK threads as Linux sees it
  *
  * A lease belongs to the program that yod started and to all its descendants, each a job of its own.
  *
@@ -19,6 +19,7 @@
 #include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "internal.h"
@@ -58,6 +59,7 @@ struct az_job {
 	bool stopped, gone;		/* set by events, job_wait is woken */
 	unsigned int fd;		/* I from START: the proxy's descriptor, which the program may not close */
 	unsigned long handler, restorer;	/* I from START: the proxy's signal handler */
+	struct delayed_work cputime;	/* from START to the end: twins are credited what their threads computed */
 };
 
 /* One per slot, same index. Members without a key are the twin thread's own. */
@@ -73,6 +75,9 @@ struct az_twin {
 	bool kept;			/* result is not in the slot yet: a signal goes first */
 	bool delivered;			/* the LWK was handed a signal since the call began */
 	bool dying;			/* a fatal signal is on its way and must not be blocked */
+	u64 credited_ns, credited_faults;	/* lock: what Linux knows of the thread's CPU time and page faults */
+	struct callback_head check;	/* of CPU-time timers, in the task */
+	bool checking;			/* lock: check is under way */
 	long result;
 	unsigned long denied;		/* address + 1 that the LWK refused to make present, 0: none */
 };
@@ -110,6 +115,13 @@ void az_twin_event(struct az_twin *twin, u32 type);	/* sends an event about the 
 bool az_twin_has_request(struct az_twin *twin);		/* or will be woken for one; for conditions of wait_event */
 void az_twin_poke(u32 slot);				/* hard interrupt: the LWK has written to the slot */
 void az_twins_interrupt(struct az_job *job);		/* calls that wait end with a restart code */
+
+/* cputime.c */
+void az_cputime_init(struct az_job *job);
+void az_cputime_start(struct az_job *job);
+void az_cputime_stop(struct az_job *job);
+void az_cputime_credit(struct az_twin *twin);		/* process context: Linux knows all CPU time of the thread up to now */
+void az_cputime_before_call(struct az_twin *twin, u32 nr, const u64 *arg);
 
 /* signal.c */
 void az_signal_guard(void);				/* fatal signals wake the twin instead of ending the process at once */

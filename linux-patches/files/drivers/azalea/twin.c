@@ -109,6 +109,7 @@ struct az_twin *az_twin_bind(struct az_job *job, u32 state)
 	twin->spin = SPIN_MIN;
 	twin->handed = twin->running = twin->kept = twin->delivered = twin->dying = false;
 	twin->denied = 0;
+	twin->credited_ns = twin->credited_faults = 0;
 	twin_set_task(twin, get_task_struct(current));
 	smp_store_release(&slot->state, state);
 	return twin;
@@ -432,6 +433,7 @@ static enum outcome twin_call(struct az_twin *twin, struct az_ioc_serve *serve)
 	bool outside = needs_user_space(nr) || (is_watched() && !is_special(twin, nr, twin->slot->arg));
 
 	twin->denied = 0;
+	az_cputime_before_call(twin, nr, twin->slot->arg);
 	if (outside && (nr >= AZ_CALL_PRIVATE || syscall_is_allowed(nr))) {
 		twin->delivered = false;
 		twin->handed = true;
@@ -446,6 +448,7 @@ static enum outcome twin_exit(struct az_twin *twin, struct az_ioc_serve *serve)
 {
 	hand_out(twin, serve, __NR_exit);	/* the status counts if this is the first thread */
 	az_signal_block_all();
+	az_cputime_credit(twin);
 	az_twin_unbind(twin);
 	return ENDED;
 }
@@ -522,6 +525,7 @@ long az_twin_serve(struct az_job *job, struct az_ioc_serve __user *user)
 	case FAILED_LWK:
 		return READ_ONCE(az.crashed) ? -EIO : -ESHUTDOWN;
 	case SIGNALLED:
+		az_cputime_credit(twin);	/* it may be about to end */
 		return -EINTR;
 	default:
 		return copy_to_user(user, &serve, sizeof(serve)) ? -EFAULT : 0;

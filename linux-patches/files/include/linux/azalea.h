@@ -7,10 +7,14 @@
 
 #include <linux/types.h>
 
+struct task_struct;
+
 #ifdef CONFIG_AZALEA
 void azalea_reserve_memory(void);		/* lwkmem=: once memblock knows the nodes, before the page allocator exists */
 bool azalea_refuses_cpu(unsigned int cpu);	/* lwkcpus=: this CPU must not be brought up */
 void azalea_exit(void);				/* the calling thread exits and still has its memory */
+/* This one is the scheduler's, for the driver. */
+bool azalea_account_user_time(struct task_struct *p, u64 ns, unsigned long faults);
 #else
 static inline void azalea_reserve_memory(void) { }
 static inline bool azalea_refuses_cpu(unsigned int cpu) { return false; }
