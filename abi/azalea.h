@@ -105,6 +105,7 @@ enum az_event_to_lwk {
 	AZ_EV_PROC_FREE,	/* proc (STOPPED): free everything not PINNED, then AZ_EV_GONE */
 	AZ_EV_FRAME_FREE,	/* (frame number << 8 | order): a formerly PINNED frame is the LWK's again */
 	AZ_EV_SPARE,		/* slot: a new twin is ready; the slot is SPARE and belongs to slot->proc */
+	AZ_EV_PAUSE,		/* slot: `paused` has changed */
 	AZ_EV_CRASH,		/* test aid: fail a check on purpose */
 	AZ_EV_UNBORN,		/* id of a nascent process (AZ_CALL_FORK, AZ_CALL_EXEC) that will not be started */
 };
@@ -194,7 +195,7 @@ struct az_slot {
 	uint64_t faults;		/* [L] page faults of the thread */
 
 	uint32_t sig_full __attribute__((aligned(64)));	/* [DL] D sets 1 after filling siginfo, L sets 0 after taking it */
-	uint32_t reserved;
+	uint32_t paused;		/* [D] 1: the twin has left for a signal and may be stopped: the thread does not compute */
 	uint8_t siginfo[128];		/* [D] Linux's siginfo_t */
 } __attribute__((aligned(64)));
 

@@ -29,6 +29,7 @@ enum thread_state { THREAD_DEAD, THREAD_PARKED, THREAD_READY, THREAD_RUNNING };	
 #define WORK_RESTART	4u	/* a system call returned -ERESTART* */
 #define WORK_MIGRATE	8u	/* not allowed on this CPU any more */
 #define WORK_RSEQ	16u	/* another thread ran meanwhile, or the CPU is another one */
+#define WORK_PAUSE	32u	/* slot->paused has changed */
 
 struct sigqueue {
 	struct list link;

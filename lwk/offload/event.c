@@ -55,6 +55,11 @@ static void handle_event(u64 event)
 	case AZ_EV_UNBORN:
 		nascent_drop(payload);
 		break;
+	case AZ_EV_PAUSE:
+		t = thread_of_slot(payload);
+		if (t)
+			thread_interrupt(t, WORK_PAUSE);
+		break;
 	case AZ_EV_CRASH:
 		check(AZ_EVENT_TYPE(event) != AZ_EV_CRASH);
 		break;

@@ -178,6 +178,13 @@ static void run_deferred(struct thread *t, struct frame *f)
 	f->ax = syscall_deferred(f);
 }
 
+/* As long as the twin is out for a signal; it may be stopped. */
+static void stand_still(struct thread *t)
+{
+	while (__atomic_load_n(&t->slot->paused, __ATOMIC_ACQUIRE) && !(__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL))
+		thread_park(0);
+}
+
 void leave_kernel(struct frame *f)
 {
 	struct thread *t = current_thread();
@@ -196,6 +203,8 @@ void leave_kernel(struct frame *f)
 			__atomic_fetch_or(&t->work, WORK_KILL, __ATOMIC_RELAXED);
 			thread_exit(0);
 		}
+		if (work & WORK_PAUSE)
+			stand_still(t);
 		if (work & WORK_MIGRATE)
 			thread_move_if_needed(t);
 		if (work & WORK_RSEQ)

@@ -153,6 +153,10 @@ void thread_place(struct thread *t)
 	t->slot->sigmask = t->sigmask;
 	__atomic_store_n(&t->slot->state, AZ_SLOT_IDLE, __ATOMIC_RELEASE);
 	__atomic_store_n(&by_slot[t->slot_index], t, __ATOMIC_RELEASE);
+	/* thread_place:A, pairs with the ring: AZ_EV_PAUSE finds the thread, or its cause is seen here */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&t->slot->paused, __ATOMIC_RELAXED))
+		__atomic_fetch_or(&t->work, WORK_PAUSE, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&handover->threads, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&handover->slots_used, 1, __ATOMIC_RELAXED);
 	thread_begin_on(t, cpu);

@@ -9,6 +9,9 @@
  * A signal takes the twin out to user space, where the proxy's handler passes it on (signal.c). The result of the call that it
  * interrupted is kept until the twin is back, so that the LWK finds the signal when it sees the result. If no handler ran
  * (the signal was ignored, blocked, or stopped the process), the call is made again and the program notices nothing.
+ *
+ * While a twin is out for a signal, Linux may stop it, by job control or for a debugger or freezer, and no code of ours would run there
+ * to say so. So the LWK thread stands still until its twin is back.
  */
 #include <linux/entry-common.h>
 #include <linux/mm.h>
@@ -444,6 +447,23 @@ static enum outcome twin_call(struct az_twin *twin, struct az_ioc_serve *serve)
 	return AGAIN;
 }
 
+/* A thread with a request waits for its twin in any case. */
+static void twin_pause(struct az_twin *twin)
+{
+	if (slot_has_request(twin->slot))
+		return;
+	WRITE_ONCE(twin->slot->paused, 1);
+	az_twin_event(twin, AZ_EV_PAUSE);
+}
+
+static void twin_resume(struct az_twin *twin)
+{
+	if (!twin->slot->paused)
+		return;
+	WRITE_ONCE(twin->slot->paused, 0);
+	az_twin_event(twin, AZ_EV_PAUSE);
+}
+
 static enum outcome twin_exit(struct az_twin *twin, struct az_ioc_serve *serve)
 {
 	hand_out(twin, serve, __NR_exit);	/* the status counts if this is the first thread */
@@ -521,10 +541,12 @@ long az_twin_serve(struct az_job *job, struct az_ioc_serve __user *user)
 	if (serve.flags & AZ_SERVE_RESULT)
 		twin_complete(twin, serve.ret);
 	twin->handed = false;
+	twin_resume(twin);
 	switch (twin_loop(twin, &serve)) {
 	case FAILED_LWK:
 		return READ_ONCE(az.crashed) ? -EIO : -ESHUTDOWN;
 	case SIGNALLED:
+		twin_pause(twin);
 		az_cputime_credit(twin);	/* it may be about to end */
 		return -EINTR;
 	default:
