@@ -33,6 +33,7 @@
 #define SI_KERNEL	0x80
 
 #define SIGBIT(sig)	(1ULL << ((sig) - 1))
+#define SIG_IGNORED_BY_DEFAULT (SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT))
 #define SIG_UNBLOCKABLE	(SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
 
 /* Makes the frame of handler @act on the program's stack and points @f at the handler; -EFAULT if the stack is unusable. */

@@ -17,7 +17,6 @@
 
 #define NR_RT_SIGPROCMASK	14
 #define NR_RESTART_SYSCALL	219
-#define IGNORED_BY_DEFAULT	(SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT))
 
 static u32 info_signal(const u8 info[128])
 {
@@ -151,7 +150,7 @@ static void deliver(struct thread *t, struct frame *f, u32 sig, const u8 info[12
 	if (act.handler == SIG_IGN)
 		return;
 	if (act.handler == SIG_DFL) {
-		if (!(IGNORED_BY_DEFAULT & SIGBIT(sig)))
+		if (!(SIG_IGNORED_BY_DEFAULT & SIGBIT(sig)))
 			die(sig, ((s32 *)info)[2], 0);
 		return;
 	}

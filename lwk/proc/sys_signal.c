@@ -125,9 +125,14 @@ long do_rt_sigsuspend(uaddr_t set, u64 sigsetsize)
 	return wait_for_signal(t);
 }
 
-/* While a thread waits for signals that have no handler, Linux must not perform their default action: say that they have one. */
+/*
+ * While a thread waits for signals that have no handler, Linux must not perform their default action: say that they have one. That stays
+ * so for those which are ignored by default: Linux drops such a signal with what is pending of it, and the LWK can ignore it as well.
+ */
 static void claim_signals(struct proc *proc, u64 set, bool claim)
 {
+	if (!claim)
+		set &= ~SIG_IGNORED_BY_DEFAULT;
 	for (u32 sig = 1; sig <= 64; sig++)
 		if (set & SIGBIT(sig) && proc->action[sig - 1].handler == SIG_DFL)
 			FORWARD(NR_RT_SIGACTION, sig, claim ? CLASS_HANDLER : CLASS_DEFAULT, 0);

@@ -8,8 +8,9 @@
  *
  * Which signals a thread blocks changes often, so a twin does not follow each change: it blocks nothing until a signal comes,
  * and then applies the LWK thread's mask from the slot before Linux decides what to deliver. twin_masked tells the LWK that Linux
- * may hold something back. One thing must not wait so long: Linux ends a process as soon as a fatal signal is sent to a
- * thread that does not block it. The set in real_blocked (Linux's own for sigtimedwait) prevents that while a twin serves.
+ * may hold something back. Two things must not wait so long: Linux ends a process as soon as a fatal signal is sent to a
+ * thread that does not block it, and drops at once what is ignored and not blocked. The set in real_blocked (Linux's own for
+ * sigtimedwait) prevents both while a twin serves. So also signalfd and sigtimedwait find what the program blocks.
  */
 #include <linux/signal.h>
 #include <linux/uaccess.h>
@@ -18,7 +19,7 @@
 
 static bool may_guard(int sig)
 {
-	return sig != SIGKILL && !(siginmask(sig, SIG_KERNEL_STOP_MASK | SIG_KERNEL_IGNORE_MASK));
+	return sig != SIGKILL && !siginmask(sig, SIG_KERNEL_STOP_MASK);
 }
 
 static void real_blocked_set(bool guard)
