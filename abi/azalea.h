@@ -118,6 +118,7 @@ struct az_cpu_stats {			/* [L], read by anyone, monotonic */
 	uint64_t calls_local, calls_forwarded;
 	uint64_t faults;
 	uint64_t interrupts;
+	uint64_t timers;		/* those of the interrupts that the CPU's own timer made */
 	uint64_t ipis_sent;		/* to Linux and to LWK CPUs */
 	uint64_t switches;
 };
@@ -258,6 +259,12 @@ struct az_exec {
 
 /* ---- Processes ------------------------------------------------------------------------------------------------ */
 
+/* Bits 16 to 31: time sharing, in slices of so many milliseconds; 0: a thread keeps its CPU until it waits. */
+#define AZ_PROC_SLICE_SHIFT	16
+#define AZ_PROC_SLICE_MAX	0xffffu
+#define AZ_PROC_SLICE_MS(flags)	((flags) >> AZ_PROC_SLICE_SHIFT)
+#define AZ_PROC_FLAGS		(AZ_PROC_SLICE_MAX << AZ_PROC_SLICE_SHIFT)	/* all that have a meaning */
+
 enum az_proc_state { AZ_PROC_FREE, AZ_PROC_STARTING, AZ_PROC_RUNNING, AZ_PROC_STOPPED };
 
 struct az_proc {
@@ -265,7 +272,7 @@ struct az_proc {
 	uint32_t pid;
 	uint32_t slot;			/* of the first thread; its tid is pid */
 	uint32_t cpu_count;
-	uint32_t flags;			/* AZ_PROC_* options of yod, none yet */
+	uint32_t flags;			/* AZ_PROC_*: options of yod */
 	uint32_t nascent;		/* from CHILD on: id of the process that the LWK has prepared; 0: yod's program */
 	uint64_t cpus[AZ_CPUS_MAX / 64];	/* leased CPUs, by index */
 	uint64_t memory;		/* bytes reserved by -M; 0: share what nobody reserved */
@@ -362,7 +369,7 @@ struct az_handover {
 };
 
 /* Same layout on both sides or nothing works: the image header carries these and the driver compares. */
-_Static_assert(sizeof(struct az_slot) == 320, "slot");
+_Static_assert(sizeof(struct az_slot) == 384, "slot");
 _Static_assert(sizeof(struct az_tramp) == 32, "tramp");
 
 #endif

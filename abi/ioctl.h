@@ -23,7 +23,7 @@ struct az_ioc_boot {
 
 struct az_ioc_create {
 	uint32_t cpu_count;		/* in: how many, 0: as in cpus; all free ones if that is empty too; out: leased */
-	uint32_t flags;
+	uint32_t flags;			/* in: AZ_PROC_* */
 	uint64_t memory;		/* in: bytes to reserve, 0: share */
 	uint64_t cpus[AZ_CPUS_MAX / 64];	/* in: wanted, by Linux number; out: leased, by Linux number */
 	char error[128];

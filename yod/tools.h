@@ -30,6 +30,9 @@ void size_format(uint64_t bytes, char *text, size_t size);
 int device_open(const char *no_permission);
 int installed_path(const char *beside, const char *name, char *path);
 
+/* option.c */
+void option_apply(struct az_ioc_create *request, const char *text);
+
 /* program.c */
 int program_find(const char *name, char *path);
 int program_check(const char *path);

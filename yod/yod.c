@@ -31,6 +31,7 @@ static const char help[] =
 "                      program alone (default: share what nobody reserved)\n"
 "      --linux NAMES   run programs of these names, separated by commas, on Linux's\n"
 "                      CPUs when PROGRAM or its children execute them\n"
+"  -o, --option NAME[=VALUE]  such as timeshare: see yod(1)\n"
 "  -v, --verbose       say on standard error what was leased\n"
 "  -h, --help          print this help\n"
 "      --version       print the version\n"
@@ -45,6 +46,7 @@ static const struct option long_options[] = {
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "mem", required_argument, NULL, 'M' },
 	{ "linux", required_argument, NULL, OPT_LINUX },
+	{ "option", required_argument, NULL, 'o' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -99,7 +101,7 @@ static void options(struct request *r, int argc, char **argv)
 
 	argv[0] = program_invocation_short_name;	/* getopt's messages begin with it */
 	/* "+": the first word that is no option is the program, what follows belongs to it */
-	while ((c = getopt_long(argc, argv, "+c:M:vh", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+c:M:o:vh", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			cores_option(r, optarg);
@@ -113,6 +115,9 @@ static void options(struct request *r, int argc, char **argv)
 			break;
 		case OPT_LINUX:
 			linux_option(r, optarg);
+			break;
+		case 'o':
+			option_apply(&r->create, optarg);
 			break;
 		case 'v':
 			r->verbose = 1;

@@ -40,6 +40,7 @@ struct cpu {
 	u32 tlb_wanted;			/* a: flushes asked of this CPU */
 	u32 tlb_done;			/* a: flushes done by it */
 	struct list timers;		/* o: struct timer, earliest first */
+	u64 slice_end;			/* q, written by the owning CPU: when the current thread gives way, 0: never */
 	struct x86_cpu_tables tables;
 	u8 boot_stack[CPU_BOOT_STACK] __aligned(16);
 } __aligned(64);
@@ -75,9 +76,18 @@ struct timer {
 void timer_start(struct timer *t, u64 deadline);
 void timer_stop(struct timer *t);
 void timers_expire(void);
+void timers_arm(struct cpu *cpu);	/* this CPU's timer for whatever comes first */
 u64 cycles_from_ns(u64 ns);
 /* Linux's clocks from the time page; false if Linux's clock is not the TSC. */
 bool clock_now(u32 clock, u64 *sec, u64 *nsec);
+
+/* ---- sched/slice.c ---- */
+/* @t runs on this CPU from now on, or somebody began to wait behind it; REQUIRES runq.lock. */
+void slice_begin(struct cpu *cpu, const struct thread *t);
+/* Another CPU has perhaps made a thread ready here. */
+void slice_look(struct cpu *cpu);
+/* Interrupts the current thread if its slice is over. */
+void slice_expire(struct cpu *cpu);
 
 void arch_timer_arm(u64 deadline);	/* cycles; 0 disarms */
 void arch_halt_until_interrupt(void);	/* enables interrupts, halts, disables them */

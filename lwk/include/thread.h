@@ -30,6 +30,7 @@ enum thread_state { THREAD_DEAD, THREAD_PARKED, THREAD_READY, THREAD_RUNNING };	
 #define WORK_MIGRATE	8u	/* not allowed on this CPU any more */
 #define WORK_RSEQ	16u	/* another thread ran meanwhile, or the CPU is another one */
 #define WORK_PAUSE	32u	/* slot->paused has changed */
+#define WORK_YIELD	64u	/* the time slice is over */
 
 struct sigqueue {
 	struct list link;
@@ -95,6 +96,7 @@ struct thread {
 	struct az_slot *slot;		/* I */
 	u32 slot_index;			/* I */
 	u32 tid;			/* I */
+	u64 slice;			/* I: cycles; 0: it keeps its CPU until it waits */
 	u64 affinity[CPU_WORDS];	/* p: allowed CPUs by index */
 
 	u64 sigmask;			/* t: blocked; a copy is in the slot for the twin */

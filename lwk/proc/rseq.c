@@ -2,7 +2,8 @@
 /*
  * Restartable sequences, rseq(2): a program keeps its CPU number where it can read it without a call, and may mark short pieces of code
  * that must not be resumed in the middle after the thread was switched, moved, or ran a signal handler. Such a piece is left by its
- * abort address instead. Threads here are switched only when they sleep, which inside a piece means in a page fault.
+ * abort address instead. A thread is switched inside a piece when it sleeps in a page fault or its
+ * time slice ends there.
  */
 #include "cpu.h"
 #include "errno.h"

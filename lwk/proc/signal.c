@@ -204,6 +204,8 @@ void leave_kernel(struct frame *f)
 		}
 		if (work & WORK_PAUSE)
 			stand_still(t);
+		if (work & WORK_YIELD)
+			thread_yield();
 		if (work & WORK_MIGRATE)
 			thread_move_if_needed(t);
 		if (work & WORK_RSEQ)

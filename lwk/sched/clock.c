@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Time: the one-shot clock and Linux's clocks. The timer of a CPU is armed only while a thread that lives there waits with a
- * deadline; otherwise it is off. Clock values come from the page that Linux's timekeeping writes, so both kernels agree.
+ * Time: the one-shot clock and Linux's clocks. The timer of a CPU is armed only while a thread that lives there waits with a deadline,
+ * or waits for the end of a time slice; otherwise it is off. Clock values come from the page that Linux's timekeeping writes, so both
+ * kernels agree.
  */
 #include "cpu.h"
 #include "log.h"
@@ -12,9 +13,13 @@ u64 cycles_from_ns(u64 ns)
 	return arch_mul_div(min(ns, (u64)1 << 61), handover->tsc_khz, 1000000);	/* 73 years are as good as for ever */
 }
 
-static void arm_first(struct cpu *cpu)
+void timers_arm(struct cpu *cpu)
 {
-	arch_timer_arm(list_empty(&cpu->timers) ? 0 : list_first(&cpu->timers, struct timer, link)->deadline);
+	u64 deadline = list_empty(&cpu->timers) ? 0 : list_first(&cpu->timers, struct timer, link)->deadline;
+
+	if (cpu->slice_end && (!deadline || cpu->slice_end < deadline))
+		deadline = cpu->slice_end;
+	arch_timer_arm(deadline);
 }
 
 /* A timer belongs to the CPU on which its thread sleeps; only that CPU touches it. */
@@ -29,7 +34,7 @@ void timer_start(struct timer *t, u64 deadline)
 			break;
 	list_add_tail(&t->link, at);
 	if (cpu->timers.next == &t->link)
-		arm_first(cpu);
+		timers_arm(cpu);
 }
 
 void timer_stop(struct timer *t)
@@ -38,7 +43,7 @@ void timer_stop(struct timer *t)
 
 	list_del(&t->link);
 	if (first)
-		arm_first(this_cpu());
+		timers_arm(this_cpu());
 }
 
 void timers_expire(void)
@@ -53,7 +58,8 @@ void timers_expire(void)
 		list_del(&t->link);
 		thread_unpark(t->thread);
 	}
-	arm_first(cpu);
+	slice_expire(cpu);
+	timers_arm(cpu);
 }
 
 bool clock_now(u32 clock, u64 *sec, u64 *nsec)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who runs on a CPU. Each CPU has its own queue; a thread stays where it is placed and runs until it sleeps, yields or ends. No tick:
- * a CPU with one thread takes no interrupt at all. An idle CPU halts until another CPU makes a thread ready and kicks it.
+ * Who runs on a CPU. Each CPU has its own queue; a thread stays where it is placed and runs until it sleeps, yields or ends, or its
+ * time slice is over if its job shares time (slice.c). No tick: a CPU with one thread takes no interrupt at all. An idle CPU halts until
+ * another CPU makes a thread ready and kicks it.
  *
  * A thread's registers (FPU, segment bases, page tables) stay in the CPU while it sleeps and nothing else runs, so that waiting for Linux
  * costs no reload.
@@ -54,6 +55,7 @@ static struct thread *pick_next(struct cpu *cpu)
 		list_del(&next->run);
 		next->state = THREAD_RUNNING;
 	}
+	slice_begin(cpu, next);
 	spin_unlock(&cpu->runq.lock);
 	return next;
 }
@@ -87,6 +89,11 @@ static void make_ready(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.loc
 		cpu->runq.idle = false;
 		if (cpu != this_cpu())
 			cpu_kick(cpu->index);
+	} else if (t->slice && !cpu->slice_end) {
+		if (cpu != this_cpu())
+			cpu_kick(cpu->index);
+		else if (t != cpu->current)
+			slice_begin(cpu, cpu->current);
 	}
 }
 

@@ -121,6 +121,7 @@ void thread_bind(struct thread *t, u32 slot)
 	t->slot = (struct az_slot *)phys_to_virt(handover->slots) + slot;
 	t->slot_index = slot;
 	t->tid = t->slot->tid;
+	t->slice = cycles_from_ns(AZ_PROC_SLICE_MS(t->proc->shared->flags) * 1000000ULL);
 }
 
 u32 thread_choose_cpu(const struct thread *t)

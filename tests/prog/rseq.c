@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A restartable sequence that never ends by itself: the thread leaves it by its abort address when it is interrupted, and the
- * handler must run as well. Uses the area that glibc has registered.
+ * handler must run as well. Uses the area that glibc has registered. `rseq share`: it is interrupted because another thread gets the
+ * CPU, without any signal.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/rseq.h>
@@ -42,10 +45,41 @@ static int spin_in_sequence(struct rseq *area)
 	return how;
 }
 
-int main(void)
+static volatile int done;
+
+static void *other(void *arg)
+{
+	while (!done)
+		;
+	return arg;
+}
+
+static void share(struct rseq *area)
+{
+	cpu_set_t one;
+	pthread_t t;
+	int i;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	say("one CPU", sched_setaffinity(0, sizeof(one), &one));
+	pthread_create(&t, NULL, other, NULL);
+	for (i = 0; i < 3; i++) {
+		say("left", spin_in_sequence(area));
+		say("pointer after it", area->rseq_cs);
+	}
+	done = 1;
+	pthread_join(t, NULL);
+}
+
+int main(int argc, char **argv)
 {
 	struct rseq *area = (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
 
+	if (argc > 1 && !strcmp(argv[1], "share")) {
+		share(area);
+		return 0;
+	}
 	signal(SIGALRM, handler);
 	for (int i = 0; i < 3; i++) {
 		int how;

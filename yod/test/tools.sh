@@ -93,6 +93,13 @@ check '--cpus empty' 1 'not a CPU list' "$bin/yod" --cpus '' ./program
 check '-c and --cpus' 1 'exclude each other' "$bin/yod" -c 2 --cpus 2-3 ./program
 check '-M 1X' 1 '-M 1X' "$bin/yod" -M 1X ./program
 check '-M 0' 1 '-M 0' "$bin/yod" -M 0 ./program
+check '-o without a name' 1 'no such option' "$bin/yod" -o '' ./program
+check '-o nonsense' 1 '-o nonsense' "$bin/yod" -o nonsense ./program
+check '-o with a mistake in its value' 1 'not a time slice' "$bin/yod" -o timeshare=0 ./program
+check '-o timeshare=1x' 1 'not a time slice' "$bin/yod" -o timeshare=1x ./program
+check '-o with an empty value' 1 'not a time slice' "$bin/yod" -o timeshare= ./program
+check '-o with too large a value' 1 'not a time slice' "$bin/yod" -o lwksched-enable-rr=65536 ./program
+check '-o without its value' 1 'give a value' "$bin/yod" -o lwksched-enable-rr ./program
 check '-M too large' 1 'not a size' "$bin/yod" -M 99999999999G ./program
 check 'unknown option' 1 "yod: unrecognized option '--fast'" "$bin/yod" --fast ./program
 check 'options end at the program' 127 './missing' "$bin/yod" -c 2 ./missing --fast -c 0

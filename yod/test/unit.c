@@ -53,6 +53,25 @@ static void test_cpulists(void)
 	ok(cpulist_count(odd) == 512 && !strcmp(text + strlen(text) - 5, ",1023"), "every second CPU");
 }
 
+static void test_option(const char *text, uint32_t ms)
+{
+	static struct az_ioc_create request = { .flags = 1 };
+	char name[128];
+
+	option_apply(&request, text);
+	snprintf(name, sizeof(name), "-o %s is slices of %u ms", text, ms);
+	ok(AZ_PROC_SLICE_MS(request.flags) == ms && (request.flags & 0xffff) == 1, name);
+}
+
+static void test_options(void)
+{
+	test_option("timeshare", 10);
+	test_option("timeshare=1", 1);
+	test_option("timeshare=65535", 65535);
+	test_option("lwksched-enable-rr=0", 0);
+	test_option("lwksched-enable-rr=250", 250);
+}
+
 static void test_size(const char *text, uint64_t wanted, const char *again)
 {
 	uint64_t bytes = 0;
@@ -163,6 +182,7 @@ static void test_status(void)
 int main(void)
 {
 	test_cpulists();
+	test_options();
 	test_sizes();
 	test_status();
 	printf("1..%d\n", count);

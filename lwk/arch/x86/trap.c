@@ -165,8 +165,10 @@ static void interrupt(u64 vector)
 		break;
 	case VECTOR_LWK:
 		tlb_serve();
+		slice_look(cpu);
 		break;
 	case VECTOR_TIMER:
+		cpu->shared->stats.timers++;
 		timers_expire();
 		break;
 	case VECTOR_SPURIOUS:

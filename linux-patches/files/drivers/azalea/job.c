@@ -87,6 +87,7 @@ static struct az_lease *lease_create(u32 proc, struct az_ioc_create *request)
 	if (ret)
 		goto return_memory;
 	az_proc(proc)->memory = request->memory;
+	az_proc(proc)->flags = request->flags;
 	lease->proc = proc;
 	lease->memory = request->memory;
 	strscpy(lease->linux_programs, request->linux_programs, sizeof(lease->linux_programs));
@@ -124,6 +125,10 @@ static int job_create_locked(struct az_job *job, struct az_ioc_create *request)
 	if (proc == AZ_PROCS) {
 		snprintf(request->error, AZ_ERROR_SIZE, "%d programs are running, which is the most there can be", AZ_PROCS);
 		return -EAGAIN;
+	}
+	if (request->flags & ~AZ_PROC_FLAGS) {
+		strscpy(request->error, "an option unknown to this kernel: install yod and Linux of one version", AZ_ERROR_SIZE);
+		return -EINVAL;
 	}
 	lease = lease_create(proc, request);
 	if (IS_ERR(lease))
