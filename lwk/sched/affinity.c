@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Where a thread may run: affinity masks use Linux's CPU numbers and never leave the CPUs of the lease. */
+#include "arch/x86/x86.h"
 #include "cpu.h"
 #include "errno.h"
 #include "mm.h"
@@ -48,7 +49,7 @@ static struct thread *affinity_target(struct thread *self, int pid) REQUIRES(sel
 	return pid ? find_thread(self->proc, pid) : self;
 }
 
-long sys_sched_getaffinity(int pid, unsigned int size, uaddr_t mask)
+long sys_sched_getaffinity(struct frame *f, int pid, unsigned int size, uaddr_t mask)
 {
 	struct thread *self = current_thread(), *t;
 	u64 bits[CPU_WORDS] = { 0 };
@@ -63,16 +64,15 @@ long sys_sched_getaffinity(int pid, unsigned int size, uaddr_t mask)
 			bits[linux_cpu(i) / 64] |= 1ULL << (linux_cpu(i) % 64);
 	spin_unlock(&self->proc->lock);
 	if (!t)
-		return -ESRCH;
+		return forward_call(f->orig_ax, f);
 	return copy_to_user(mask, bits, bytes) ? -EFAULT : (long)bytes;
 }
 
-long sys_sched_setaffinity(int pid, unsigned int size, uaddr_t mask)
+long sys_sched_setaffinity(struct frame *f, int pid, unsigned int size, uaddr_t mask)
 {
 	struct thread *self = current_thread(), *t;
 	u64 bits[CPU_WORDS] = { 0 }, new[CPU_WORDS] = { 0 };
 	bool any = false;
-	long ret = 0;
 
 	if (copy_from_user(bits, mask, min(size, (u32)sizeof(bits))))
 		return -EFAULT;
@@ -83,16 +83,14 @@ long sys_sched_setaffinity(int pid, unsigned int size, uaddr_t mask)
 		}
 	spin_lock(&self->proc->lock);
 	t = affinity_target(self, pid);
-	if (!t)
-		ret = -ESRCH;
-	else if (!any)
-		ret = -EINVAL;
-	else
+	if (t && any) {
 		memcpy(t->affinity, new, sizeof(new));
-	if (!ret)
 		thread_interrupt(t, WORK_MIGRATE);
+	}
 	spin_unlock(&self->proc->lock);
-	return ret;
+	if (!t)
+		return forward_call(f->orig_ax, f);
+	return any ? 0 : -EINVAL;
 }
 
 void thread_move_if_needed(struct thread *t)
