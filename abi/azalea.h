@@ -239,6 +239,7 @@ enum az_call {
 	AZ_CALL_LINUX_UNMAP,		/* (address, length) back to the device mapping, frames released */
 	AZ_CALL_LINUX_FAULT,		/* (address, write) make present, hold; physical address of the 4 KB frame, or -errno;
 					   bit 0 of the result: writable */
+	AZ_CALL_PROGRAM,		/* (address, length) of struct az_program in user memory: what Linux shows of the program */
 	AZ_CALL_USER,			/* never sent: calls from here on are made by the proxy in user space */
 };
 
@@ -255,6 +256,12 @@ struct az_exec {
 	uint64_t hwcap, hwcap2, clktck;	/* as Linux gave them to the proxy */
 	uint8_t random[16];
 	char platform[8];		/* "x86_64", NUL-terminated */
+};
+
+/* What Linux's /proc/PID/{stat,auxv} tell of a program, taken from where the LWK has put it; all are user addresses. */
+struct az_program {
+	uint64_t start_code, end_code, start_data, end_data, start_brk, start_stack;
+	uint64_t auxv;			/* the auxiliary vector, up to AT_NULL */
 };
 
 /* ---- Processes ------------------------------------------------------------------------------------------------ */

@@ -105,6 +105,7 @@ static void start_program(void)
 	struct az_ioc_start start = {
 		.exec_size = exec_size(), .fd = start_info.fd, .exe = start_info.exe,
 		.handler = (uint64_t)on_signal, .restorer = (uint64_t)signal_return,
+		.arg_start = (uint64_t)start_info.argv[0],
 	};
 	long ret = sys3(__NR_ioctl, start_info.fd, AZ_IOC_START, (uint64_t)&start);
 	char digits[24];

@@ -73,4 +73,7 @@ long elf_open(struct elf_image *e, long fd, uaddr_t scratch, u32 *fault);
 long elf_load(struct elf_image *e, struct aspace *as, uaddr_t base, u32 *fault);
 void elf_close(struct elf_image *e);
 
+/* report.c: tells Linux what /proc shows of a loaded program with its stack pointer @sp; uses @scratch. */
+void program_report(const struct elf_image *e, uaddr_t sp, uaddr_t auxv, uaddr_t scratch);
+
 #endif

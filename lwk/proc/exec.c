@@ -168,6 +168,7 @@ static long exec(struct frame *f, struct elf_image *image, u32 *fault)
 	ret = build_stack(&x, block, scratch, program, interp);
 	if (ret < 0)
 		return ret;
+	program_report(program, ret, ret + (1 + x.argc + 1 + x.envc + 1) * sizeof(u64), scratch);
 	memset(f, 0, sizeof(*f));
 	*f = (struct frame){ .ip = interp ? interp->entry : program->entry, .sp = ret, .cs = USER_CS, .ss = USER_DS, .flags = FLAGS_IF,
 		.orig_ax = -1ULL };

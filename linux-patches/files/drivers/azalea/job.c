@@ -12,7 +12,6 @@
  */
 #include <linux/bitmap.h>
 #include <linux/fdtable.h>
-#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -166,7 +165,7 @@ static long job_create(struct az_job *job, struct az_ioc_create __user *user)
 /* ---- CHILD ----------------------------------------------------------------------------------------------------- */
 
 /* May the caller execute the file? What execve(2) would say. */
-static int exec_check(struct file *file)
+int az_exec_check(struct file *file)
 {
 	int ret;
 
@@ -197,7 +196,7 @@ static bool runs_on_linux(const struct az_lease *lease, const struct file *file)
 static int job_executable(struct az_job *job, int fd)
 {
 	struct fd f = fdget(fd);
-	int ret = f.file && job->lease ? exec_check(f.file) : -EBADF;
+	int ret = f.file && job->lease ? az_exec_check(f.file) : -EBADF;
 
 	if (!ret)
 		ret = runs_on_linux(job->lease, f.file);
@@ -337,21 +336,6 @@ static void job_fill_proc(struct az_job *job, struct az_twin *twin, u64 exec_siz
 }
 
 /*
- * /proc/PID/exe is the program, not the proxy: dynamic linkers look there for what $ORIGIN means. Allowed is what exec would allow;
- * for anything else it stays the proxy.
- */
-static void job_set_exe(int fd)
-{
-	struct file *file = fget(fd);
-
-	if (!file)
-		return;
-	if (!exec_check(file))
-		set_mm_exe_file(current->mm, file);
-	fput(file);
-}
-
-/*
  * The job takes the place of the parent's at a descriptor that the child has inherited, whatever the limit of descriptors is now.
  */
 static int take_descriptor(struct file *file, unsigned int fd)
@@ -411,8 +395,10 @@ static long job_start_locked(struct az_job *job, const struct az_ioc_start *requ
 	job_fill_proc(job, twin, request->exec_size);
 	if (!job->lease->proxy)
 		job->lease->proxy = get_mm_exe_file(current->mm);
-	if (request->exe >= 0)
-		job_set_exe(request->exe);
+	if (!job->forked) {
+		az_name_exe(request->exe);
+		az_name_arguments(request->arg_start);
+	}
 	job->started = true;
 	az_cputime_start(job);
 	if (!az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_START, job->proc)))

@@ -7,6 +7,7 @@
  *   signal.c   signals on their way to the LWK                  file.c     files that the LWK maps privately
  *   mirror.c   LWK memory as Linux sees it                      foreign.c  Linux memory as the LWK sees it
  *   space.c    what processes that share an address space share          cputime.c  CPU time of LWK threads as Linux sees it
+ *   name.c     the program's name in Linux's /proc
  *
  * A lease belongs to the program that yod started and to all its descendants, each a job of its own.
  *
@@ -89,6 +90,7 @@ static inline struct az_proc *az_job_proc(const struct az_job *job)
 
 /* job.c */
 extern wait_queue_head_t az_job_wait;			/* a process has stopped or is gone, or the LWK has failed */
+int az_exec_check(struct file *file);			/* may the caller execute it: 0 or -errno as of execve(2) */
 void az_job_halt(struct az_job *job);			/* ends all threads of the program; returns when none runs any more */
 
 /* space.c */
@@ -146,6 +148,11 @@ long az_file_open(struct az_job *job, const u64 *arg);
 long az_file_read(struct az_job *job, const u64 *arg);
 long az_file_close(struct az_job *job, const u64 *arg);
 void az_files_release(struct az_space *space);
+
+/* name.c: of the calling process */
+void az_name_exe(int fd);
+void az_name_arguments(u64 arg_start);
+long az_name_program(const u64 *arg);
 
 /* foreign.c */
 long az_foreign_map(struct az_job *job, const u64 *arg);

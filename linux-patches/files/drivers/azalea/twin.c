@@ -378,6 +378,8 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 		return az_foreign_unmap(twin->job, arg);
 	case AZ_CALL_LINUX_FAULT:
 		return az_foreign_fault(twin->job, arg);
+	case AZ_CALL_PROGRAM:
+		return az_name_program(arg);
 	}
 	return -ENOSYS;
 }
