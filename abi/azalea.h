@@ -95,6 +95,7 @@ enum az_event_to_linux {
 	AZ_EV_GONE,		/* proc: everything given back; the entry is the driver's again */
 	AZ_EV_PANIC,		/* LWK has failed; state says AZ_LWK_PANICKED */
 	AZ_EV_LOG,		/* something to read in the log */
+	AZ_EV_ANSWER,		/* proc: struct az_query is filled in */
 };
 
 enum az_event_to_lwk {
@@ -108,6 +109,7 @@ enum az_event_to_lwk {
 	AZ_EV_PAUSE,		/* slot: `paused` has changed */
 	AZ_EV_CRASH,		/* test aid: fail a check on purpose */
 	AZ_EV_UNBORN,		/* id of a nascent process (AZ_CALL_FORK, AZ_CALL_EXEC) that will not be started */
+	AZ_EV_QUERY,		/* proc: fill in struct az_query; the driver sees to it that the process is not freed meanwhile */
 };
 
 /* ---- Per LWK CPU --------------------------------------------------------------------------------------------- */
@@ -121,6 +123,8 @@ struct az_cpu_stats {			/* [L], read by anyone, monotonic */
 	uint64_t timers;		/* those of the interrupts that the CPU's own timer made */
 	uint64_t ipis_sent;		/* to Linux and to LWK CPUs */
 	uint64_t switches;
+	uint64_t idle_cycles;		/* without the idle time that lasts */
+	uint64_t idle_since;		/* cycle counter, 0: not idle */
 };
 
 /*
@@ -295,6 +299,31 @@ struct az_proc {
 	uint64_t committed;		/* bytes */
 } __attribute__((aligned(64)));
 
+/* ---- Queries: what a process has mapped, asked by the driver for those who look at it ---------------------------- */
+
+enum az_region_kind { AZ_REGION_PLAIN, AZ_REGION_HEAP, AZ_REGION_STACK, AZ_REGION_TIME, AZ_REGION_VDSO };
+
+struct az_region {
+	uint64_t start, end;
+	uint64_t offset;		/* in the file */
+	int64_t handle;			/* AZ_CALL_FILE_OPEN's; -1: anonymous, or Linux-backed */
+	uint32_t prot;			/* Linux's PROT_* */
+	uint8_t kind;			/* enum az_region_kind */
+	uint8_t shared, linux_backed;
+	uint8_t reserved;
+};
+
+/* One question at a time: the driver fills in proc and from, sends AZ_EV_QUERY, and waits until answered equals asked. */
+#define AZ_QUERY_REGIONS	100
+struct az_query {
+	uint32_t asked;			/* [D] */
+	uint32_t answered;		/* [L] release */
+	uint64_t from;			/* [D] regions that end above this address, lowest first */
+	uint32_t count;			/* [L] fewer than AZ_QUERY_REGIONS: there are no more */
+	uint32_t reserved;
+	struct az_region region[AZ_QUERY_REGIONS];	/* [L] */
+};
+
 /* ---- Time: fed by Linux's timekeeping, read under seq by the LWK and by programs (vDSO) ------------------------- */
 
 /*
@@ -348,6 +377,7 @@ struct az_handover {
 	uint64_t pgd;			/* kernel page tables: image, direct map, APIC */
 	uint64_t first_free;		/* in range[0]; all below is in use */
 	uint64_t cpus, procs, slots, log, time;	/* physical: az_cpu[], az_proc[AZ_PROCS], az_slot[AZ_SLOTS], az_log, az_time */
+	uint64_t query;			/* physical: az_query */
 	uint64_t log_size;
 	uint32_t cpu_count, range_count, util_count, node_count;
 

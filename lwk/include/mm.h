@@ -144,6 +144,9 @@ long aspace_borrow(struct aspace *as, const struct borrowed *part, u32 count);
 /* Makes a string present before a call is forwarded, as far as strings usually go. */
 void populate_string(struct aspace *as, uaddr_t addr);
 
+/* query.c: answers a question of Linux about what is mapped. */
+void aspace_query(struct aspace *as, struct az_query *q);
+
 /* What the machine and the scheduler offer to mm/. */
 u32 arch_node(void);			/* NUMA node of this CPU */
 u64 *arch_kernel_pgd(void);		/* top-level page table whose upper half is the kernel's */

@@ -60,6 +60,9 @@ static void handle_event(u64 event)
 		if (t)
 			thread_interrupt(t, WORK_PAUSE);
 		break;
+	case AZ_EV_QUERY:
+		proc_query(payload);
+		break;
 	case AZ_EV_CRASH:
 		check(AZ_EVENT_TYPE(event) != AZ_EV_CRASH);
 		break;

@@ -176,6 +176,19 @@ void proc_spare(u32 index)
 		slot_exit(slot, index, 0);
 }
 
+void proc_query(u32 index)
+{
+	struct proc *proc = index < AZ_PROCS ? procs[index] : NULL;
+	struct az_query *q = phys_to_virt(handover->query);
+
+	q->count = 0;
+	if (proc)
+		aspace_query(proc->aspace, q);
+	/* proc_query:A, pairs with the driver's acquire load */
+	__atomic_store_n(&q->answered, q->asked, __ATOMIC_RELEASE);
+	event_to_linux(AZ_EVENT(AZ_EV_ANSWER, index));
+}
+
 static long pop_spare(struct proc *proc)
 {
 	long slot = -EAGAIN;

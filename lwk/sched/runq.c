@@ -222,6 +222,16 @@ void thread_interrupt(struct thread *t, u32 work)
 	spin_unlock(&cpu->runq.lock);
 }
 
+static void idle(struct cpu *cpu)
+{
+	struct az_cpu_stats *stats = &cpu->shared->stats;
+
+	__atomic_store_n(&stats->idle_since, arch_cycles(), __ATOMIC_RELAXED);
+	arch_halt_until_interrupt();
+	stats->idle_cycles += arch_cycles() - stats->idle_since;
+	__atomic_store_n(&stats->idle_since, 0, __ATOMIC_RELAXED);
+}
+
 void idle_loop(void)
 {
 	struct cpu *cpu = this_cpu();
@@ -236,7 +246,7 @@ void idle_loop(void)
 		cpu->runq.idle = empty;
 		spin_unlock(&cpu->runq.lock);
 		if (empty)
-			arch_halt_until_interrupt();
+			idle(cpu);
 		else
 			schedule();
 	}

@@ -57,6 +57,59 @@ long sys_getcpu(uaddr_t cpu, uaddr_t node, uaddr_t unused)
 	return 0;
 }
 
+/* ---- the machine, as /proc/meminfo and /proc/loadavg show it (view_machine.c of the driver) ---- */
+
+struct sysinfo {			/* Linux's layout for x86-64 */
+	u64 uptime;
+	u64 loads[3];			/* with 16 bits after the point */
+	u64 totalram, freeram, sharedram, bufferram, totalswap, freeswap;
+	u16 procs, pad;
+	u64 totalhigh, freehigh;
+	u32 mem_unit;
+};
+
+static void sysinfo_memory(const struct az_proc *shared, struct sysinfo *info)
+{
+	info->totalram = info->freeram = 0;
+	for (u32 i = 0; i < handover->node_count && i < AZ_NODES_MAX; i++) {
+		info->totalram += handover->node[i].total * PAGE_SIZE;
+		info->freeram += handover->node[i].free * PAGE_SIZE;
+	}
+	if (shared->memory) {
+		info->totalram = shared->memory;
+		info->freeram = shared->memory - min(shared->memory, shared->resident);
+	}
+	info->sharedram = info->bufferram = info->totalswap = info->freeswap = 0;
+	info->mem_unit = 1;
+}
+
+static u32 threads_running(const struct az_proc *shared)
+{
+	u32 count = 0;
+
+	for (u32 i = 0; i < boot_cpu_count; i++)
+		count += shared->cpus[i / 64] >> (i % 64) & 1 && boot_cpus[i]->shared->tid;
+	return count;
+}
+
+#define NR_SYSINFO	99
+
+long sys_sysinfo(struct frame *f, uaddr_t user)
+{
+	const struct az_proc *shared = current_thread()->proc->shared;
+	struct sysinfo info;
+	long ret = forward_call(NR_SYSINFO, f);
+
+	if (ret)
+		return ret;
+	if (copy_from_user(&info, user, sizeof(info)))
+		return -EFAULT;
+	sysinfo_memory(shared, &info);
+	info.loads[0] = info.loads[1] = info.loads[2] = (u64)threads_running(shared) << 16;
+	info.procs = shared->threads;
+	return copy_to_user(user, &info, sizeof(info));
+}
+
 long sys_exit(struct frame *f, int status)
 {
 	thread_exit(status & 0xff);

@@ -42,6 +42,19 @@ long az_file_open(struct az_job *job, const u64 *arg)
 	return handle;
 }
 
+/* The file behind a handle, with a reference: another twin may close it meanwhile. NULL if there is none. */
+struct file *az_file_get(struct az_job *job, u64 handle)
+{
+	struct file *file;
+
+	xa_lock(&job->space->files);
+	file = xa_load(&job->space->files, handle);
+	if (file)
+		get_file(file);
+	xa_unlock(&job->space->files);
+	return file;
+}
+
 /* (handle, offset, physical address, length): bytes read, less than length only at the end of the file */
 long az_file_read(struct az_job *job, const u64 *arg)
 {

@@ -25,6 +25,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include <asm/msr.h>
 
 #include "abi/azalea.h"
 #include "abi/ring.h"
@@ -99,6 +100,14 @@ static inline struct az_slot *az_slot(u32 index)
 static inline struct az_proc *az_proc(u32 index)
 {
 	return &az.procs[index];
+}
+
+/* How long an LWK CPU has been idle since boot. */
+static inline u64 az_idle_cycles(const struct az_cpu_stats *stats)
+{
+	u64 since = READ_ONCE(stats->idle_since), now = rdtsc_ordered();
+
+	return READ_ONCE(stats->idle_cycles) + (since && since < now ? now - since : 0);
 }
 
 /* partition.c */

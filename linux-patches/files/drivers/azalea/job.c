@@ -24,6 +24,7 @@
 static DEFINE_MUTEX(jobs_lock);
 static LIST_HEAD(jobs);				/* jobs_lock */
 static DECLARE_BITMAP(procs_used, AZ_PROCS);	/* jobs_lock */
+static DEFINE_MUTEX(look_lock);
 static DEFINE_SPINLOCK(job_of_lock);
 static struct az_job *job_of[AZ_PROCS];		/* job_of_lock: for events */
 
@@ -488,6 +489,9 @@ static void job_end(struct az_job *job)
 {
 	bool last;
 
+	mutex_lock(&look_lock);
+	job->ending = true;
+	mutex_unlock(&look_lock);
 	if (az_job_proc(job)->nascent && !job->started)
 		az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_UNBORN, az_job_proc(job)->nascent));
 	az_cputime_stop(job);
@@ -525,6 +529,42 @@ int az_job_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* ---- Looking at jobs ------------------------------------------------------------------------------------------- */
+
+static struct az_job *job_find(struct mm_struct *mm)
+{
+	struct az_job *job, *found = NULL;
+
+	mutex_lock(&jobs_lock);
+	list_for_each_entry(job, &jobs, link) {
+		if (READ_ONCE(job->started) && job->space->mm == mm && !READ_ONCE(job->ending))
+			found = job;
+	}
+	mutex_unlock(&jobs_lock);
+	return found;
+}
+
+struct az_job *az_job_look(struct mm_struct *mm)
+{
+	struct az_job *job;
+
+	mutex_lock(&look_lock);
+	job = az_lwk_running() ? job_find(mm) : NULL;
+	if (!job)
+		mutex_unlock(&look_lock);
+	return job;
+}
+
+void az_job_look_away(void)
+{
+	mutex_unlock(&look_lock);
+}
+
+bool az_job_is_of(struct mm_struct *mm)
+{
+	return mm && job_find(mm);
+}
+
 /* ---- Called by the other half of the driver -------------------------------------------------------------------- */
 
 static void job_event(u32 type, u64 proc)
@@ -548,6 +588,8 @@ void az_job_event(u32 type, u64 payload)
 {
 	if (type == AZ_EV_STOPPED || type == AZ_EV_GONE)
 		job_event(type, payload);
+	else if (type == AZ_EV_ANSWER)
+		wake_up_all(&az_job_wait);
 	else if (payload < AZ_SLOTS)
 		az_twin_poke(payload);
 }

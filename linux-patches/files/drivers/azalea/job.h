@@ -7,12 +7,13 @@
  *   signal.c   signals on their way to the LWK                  file.c     files that the LWK maps privately
  *   mirror.c   LWK memory as Linux sees it                      foreign.c  Linux memory as the LWK sees it
  *   space.c    what processes that share an address space share          cputime.c  CPU time of LWK threads as Linux sees it
- *   name.c     the program's name in Linux's /proc
+ *   name.c     the program's name in Linux's /proc               query.c   what the LWK has mapped
+ *   view.c     files of /proc and /sys that show the LWK: view_machine.c, view_process.c
  *
  * A lease belongs to the program that yod started and to all its descendants, each a job of its own.
  *
- * Locks, outermost first: az.lock, az_job.lock, jobs_lock (job.c); mmap_lock, az_space.mirror. job_of_lock and az_twin.lock:
- * innermost, interrupts off.
+ * Locks, outermost first: az.lock, az_job.lock, look_lock, jobs_lock (job.c); mmap_lock, az_space.mirror. job_of_lock and
+ * az_twin.lock: innermost, interrupts off.
  */
 #ifndef AZALEA_JOB_H
 #define AZALEA_JOB_H
@@ -57,6 +58,7 @@ struct az_job {
 	u32 proc;			/* lock: index of the LWK process, AZ_NONE before CREATE */
 	u32 cpu;			/* lock: first leased CPU, takes the events of the process */
 	bool started;			/* lock */
+	bool ending;			/* look_lock: not to be looked at any more */
 	bool stopped, gone;		/* set by events, job_wait is woken */
 	unsigned int fd;		/* I from START: the proxy's descriptor, which the program may not close */
 	unsigned long handler, restorer;	/* I from START: the proxy's signal handler */
@@ -101,6 +103,17 @@ bool az_space_leave(struct az_job *job);		/* the process is stopped or never beg
 void az_space_free(struct az_space *space);
 #define AZ_SPACE_PAGES_SHIFT	(47 - PAGE_SHIFT)	/* the program range fits */
 
+/*
+ * The job whose proxy has this address space, NULL if there is none. The job and its LWK process stay until az_job_look_away(); one
+ * looks at a time. az_job_is_of() just says whether there is one.
+ */
+struct az_job *az_job_look(struct mm_struct *mm);
+void az_job_look_away(void);
+bool az_job_is_of(struct mm_struct *mm);
+
+/* query.c; between az_job_look() and az_job_look_away() */
+struct az_query *az_query(struct az_job *job, u64 from);	/* ERR_PTR if the LWK does not answer; valid until the next one */
+
 /* twin.c */
 void az_twins_init(void);
 struct az_twin *az_twin_bind(struct az_job *job, u32 state);
@@ -140,12 +153,16 @@ struct az_space *az_mirror_share(void);			/* the calling process's, one more use
 long az_mirror_map_gaps(struct az_job *job);		/* a forked process: the program range around what it inherited */
 long az_mirror_zap(struct az_job *job, u64 start, u64 length);
 void az_mirror_remove(struct az_job *job);		/* Linux sees nothing of the job's memory any more */
+/* What stands behind a range: bytes of frames of the LWK, in 2 MB pages, of Linux, and by node. Adds to *@usage. */
+struct az_usage { u64 own, large, foreign, node[AZ_NODES_MAX]; };
+void az_mirror_usage(struct az_job *job, u64 start, u64 end, struct az_usage *usage);
 void az_mirror_quarantine(struct az_job *job);		/* the process is stopped and unmapped: marks frames still in use */
 bool az_mirror_has_pinned(void);
 
 /* file.c */
 long az_file_open(struct az_job *job, const u64 *arg);
 long az_file_read(struct az_job *job, const u64 *arg);
+struct file *az_file_get(struct az_job *job, u64 handle);
 long az_file_close(struct az_job *job, const u64 *arg);
 void az_files_release(struct az_space *space);
 

@@ -356,6 +356,68 @@ bool az_mirror_has_pinned(void)
 	return !xa_empty(&pinned);
 }
 
+/* ---- Looking --------------------------------------------------------------------------------------------------- */
+
+struct walk {
+	u64 start, end;
+	struct az_usage *usage;
+	unsigned long tables;		/* page tables seen */
+};
+
+static u32 node_of(u64 phys)
+{
+	u32 i;
+
+	for (i = 0; i < az.range_count; i++) {
+		if (phys >= az.range[i].start && phys - az.range[i].start < az.range[i].size)
+			return az.range[i].node % AZ_NODES_MAX;
+	}
+	return 0;
+}
+
+static void usage_leaf(struct walk *walk, u64 value, u64 addr, u32 shift)
+{
+	u64 bytes = min(walk->end, addr + (1ULL << shift)) - max(walk->start, addr);
+
+	if (value & AZ_PTE_FOREIGN) {
+		walk->usage->foreign += bytes;
+		return;
+	}
+	walk->usage->own += bytes;
+	walk->usage->large += shift > PAGE_SHIFT ? bytes : 0;
+	walk->usage->node[node_of(value & PTE_FRAME)] += bytes;
+}
+
+/* As zap_table(): tables are read without the LWK's locks, which never frees one while its process lives. */
+static void usage_table(struct walk *walk, u64 table, u64 base, u32 shift)
+{
+	u64 size = 1ULL << shift, addr = max(base, walk->start & ~(size - 1)), end = min(base + (size << 9), walk->end);
+
+	if (walk->tables++ > TABLES_MAX)
+		return;
+	cond_resched();
+	for (; addr < end; addr += size) {
+		u64 *entry = table_entry(table, addr, shift), value;
+
+		if (!entry)
+			return;
+		value = READ_ONCE(*entry);
+		if ((value & _PAGE_PRESENT) && !is_leaf(value, shift))
+			usage_table(walk, value & PTE_FRAME, addr, shift - 9);
+		else if (value && shift < TOP_SHIFT)
+			usage_leaf(walk, value, addr, shift);
+	}
+}
+
+void az_mirror_usage(struct az_job *job, u64 start, u64 end, struct az_usage *usage)
+{
+	struct walk walk = { .start = start, .end = min(end, AZ_USER_END), .usage = usage };
+	u64 pgd = READ_ONCE(az_job_proc(job)->pgd) & PTE_FRAME;
+
+	if (pgd)
+		usage_table(&walk, pgd, 0, TOP_SHIFT);
+}
+
 /* ---- Zap ------------------------------------------------------------------------------------------------------- */
 
 struct zap {

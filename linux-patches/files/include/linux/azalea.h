@@ -7,6 +7,7 @@
 
 #include <linux/types.h>
 
+struct file;
 struct task_struct;
 
 #ifdef CONFIG_AZALEA
@@ -15,10 +16,12 @@ bool azalea_refuses_cpu(unsigned int cpu);	/* lwkcpus=: this CPU must not be bro
 void azalea_exit(void);				/* the calling thread exits and still has its memory */
 /* This one is the scheduler's, for the driver. */
 bool azalea_account_user_time(struct task_struct *p, u64 ns, unsigned long faults);
+void azalea_view(struct file *file);		/* just before a file is opened: may have the LWK describe itself in it */
 #else
 static inline void azalea_reserve_memory(void) { }
 static inline bool azalea_refuses_cpu(unsigned int cpu) { return false; }
 static inline void azalea_exit(void) { }
+static inline void azalea_view(struct file *file) { }
 #endif
 
 #endif
