@@ -31,6 +31,8 @@ static const char help[] =
 "  boot [IMAGE]           boot the LWK (default: the image installed with lwkctl)\n"
 "  stop [-f]              stop it; -f: even if programs run, which are killed\n"
 "  status [-v]            show its state; -v: one line for each LWK CPU too\n"
+"  top [-b] [-d SECONDS] [-n TIMES]\n"
+"                         show what runs, each second anew; -b: one below the other\n"
 "  log [-f] [-n LINES]    show its log; -f: go on as it grows; -n: the last LINES only\n"
 "  crash                  test aid: make the LWK fail a check on purpose;\n"
 "                         every program on it ends\n"
@@ -43,8 +45,9 @@ static const char help[] =
 /* What the command line gave to a command. */
 struct options {
 	const char *operand;
-	int force, follow, verbose;
-	unsigned long lines;
+	int force, follow, verbose, batch;
+	unsigned long lines;		/* of the log; of top: how many times */
+	double seconds;
 };
 
 /* What the device said no to, in a form that names the way out. */
@@ -190,7 +193,25 @@ static int status_command(const struct options *o)
 	return status_print("/sys/kernel/azalea", o->verbose);
 }
 
-static unsigned long lines_option(const char *text)
+static int top_command(const struct options *o)
+{
+	struct top_options top = { .count = o->lines, .seconds = o->seconds, .batch = o->batch };
+
+	return top_run("/sys/kernel/azalea", "/proc", &top);
+}
+
+static double seconds_option(const char *text)
+{
+	double seconds;
+	char *end;
+
+	seconds = strtod(text, &end);
+	if (end == text || *end || !(seconds >= 0.01 && seconds <= 86400))
+		errx(EXIT_USAGE, "top: -d %s: not a number of seconds between 0.01 and 86400", text);
+	return seconds;
+}
+
+static unsigned long number_option(const char *command, const char *text)
 {
 	unsigned long n;
 	char *end;
@@ -198,7 +219,7 @@ static unsigned long lines_option(const char *text)
 	errno = 0;
 	n = strtoul(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end || errno || !n)
-		errx(EXIT_USAGE, "log: -n %s: not a number of lines", text);
+		errx(EXIT_USAGE, "%s: -n %s: not a number from 1 on", command, text);
 	return n;
 }
 
@@ -212,6 +233,7 @@ static const struct command commands[] = {
 	{ "boot", "", 1, boot_command },
 	{ "stop", "f", 0, stop_command },
 	{ "status", "v", 0, status_command },
+	{ "top", "bd:n:", 0, top_command },
 	{ "log", "fn:", 0, log_command },
 	{ "crash", "", 0, crash_command },
 };
@@ -224,7 +246,7 @@ static const struct command *command_find(const char *name)
 		if (!strcmp(name, commands[i].name))
 			return &commands[i];
 	}
-	errx(EXIT_USAGE, "%s: no such command: one of boot, stop, status, log, crash; see lwkctl --help", name);
+	errx(EXIT_USAGE, "%s: no such command: one of boot, stop, status, top, log, crash; see lwkctl --help", name);
 }
 
 /* Reads the options after the command's name; argv[optind] is the first operand afterwards. */
@@ -240,8 +262,14 @@ static void command_options(const struct command *command, struct options *o, in
 		case 'v':
 			o->verbose = 1;
 			break;
+		case 'b':
+			o->batch = 1;
+			break;
+		case 'd':
+			o->seconds = seconds_option(optarg);
+			break;
 		case 'n':
-			o->lines = lines_option(optarg);
+			o->lines = number_option(command->name, optarg);
 			break;
 		default:
 			exit(EXIT_USAGE);
@@ -254,10 +282,10 @@ static void command_options(const struct command *command, struct options *o, in
 int main(int argc, char **argv)
 {
 	const struct command *command;
-	struct options o = { 0 };
+	struct options o = { .seconds = 1 };
 
 	if (argc < 2)
-		errx(EXIT_USAGE, "no command given: one of boot, stop, status, log, crash; see lwkctl --help");
+		errx(EXIT_USAGE, "no command given: one of boot, stop, status, top, log, crash; see lwkctl --help");
 	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "--version")) {
 		if (fputs(argv[1][2] == 'v' ? "lwkctl (Azalea) " TOOLS_VERSION "\n" : help, stdout) == EOF || fflush(stdout))
 			err(1, "standard output");

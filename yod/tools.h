@@ -43,4 +43,12 @@ char **script_follow(char *path, char **argv, int *argc, int *status);
 /* status.c */
 int status_print(const char *directory, int verbose);
 
+/* top.c */
+struct top_options {
+	unsigned long count;		/* how many times; 0: for ever */
+	double seconds;			/* between two */
+	int batch;			/* one below the other instead of in place */
+};
+int top_run(const char *directory, const char *proc, const struct top_options *o);
+
 #endif

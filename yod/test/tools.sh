@@ -110,6 +110,8 @@ check 'lwkctl: unknown command' 2 'start: no such command' "$bin/lwkctl" start
 check 'lwkctl: too many operands' 2 "'b' is too much" "$bin/lwkctl" boot a b
 check 'lwkctl: unknown option' 2 'lwkctl: invalid option' "$bin/lwkctl" stop -x
 check 'lwkctl: log -n 0' 2 '-n 0' "$bin/lwkctl" log -n 0
+check 'lwkctl: top -n x' 2 'top: -n x' "$bin/lwkctl" top -n x
+check 'lwkctl: top -d 0' 2 'top: -d 0' "$bin/lwkctl" top -d 0
 check 'lwkctl: image missing' 1 './no.img' "$bin/lwkctl" boot ./no.img
 check 'lwkctl: image is a directory' 1 'not an LWK image' "$bin/lwkctl" boot ./directory
 

@@ -111,7 +111,8 @@ static const char *const files[][2] = {
 		"    4     1    0 online         0        0\n    5     1    0 starting       0        0\n" },
 	{ "memory", "node   set_aside_kb       total_kb        free_kb quarantined_kb\n"
 		"   0        1048576        1040000        1039996              4\n" },
-	{ "processes", "     pid state    threads  cpus\n      77 running        2     2\n" },
+	{ "processes", "     pid state    threads  cpus    reserved_kb    resident_kb   committed_kb\n"
+		"      77 running        2     2              0          40960          50000\n" },
 	{ "threads", "2\n" },
 	{ "slots", "6 of 4096\n" },
 	{ "mitigations", "page table isolation none\nretpolines Linux only\nspec_ctrl 0x1\n" },
@@ -130,15 +131,20 @@ static void file_write(const char *name, const char *text)
 	}
 }
 
-/* Calls status_print() and returns what it printed in @out. */
-static int status_of(char *out, size_t size, int verbose)
+static int status_here(int verbose)
+{
+	return status_print(".", verbose);
+}
+
+/* Calls @print and returns what it printed in @out. */
+static int output_of(int (*print)(int), int argument, char *out, size_t size)
 {
 	int saved = dup(1), status;
 	FILE *file = tmpfile();
 
 	fflush(stdout);
 	dup2(fileno(file), 1);
-	status = status_print(".", verbose);
+	status = print(argument);
 	fflush(stdout);
 	dup2(saved, 1);
 	close(saved);
@@ -146,6 +152,73 @@ static int status_of(char *out, size_t size, int verbose)
 	out[fread(out, 1, size - 1, file)] = '\0';
 	fclose(file);
 	return status;
+}
+
+static int status_of(char *out, size_t size, int verbose)
+{
+	return output_of(status_here, verbose, out, size);
+}
+
+#define CPU_HEADER	"  cpu  util node state         job      tid     calls_local calls_forwarded       faults   interrupts    ipis_sent     switches      idle_us\n"
+
+static const char cpus_before[] = CPU_HEADER
+	"    2     0    0 online         77       77            1000             100           10            5            5            2      4000000\n"
+	"    3     0    0 online         77        0            2000             200           20            5            5            2      4000000\n"
+	"    4     1    1 online          0        0               0               0            0            0            0            1      5000000\n";
+static const char cpus_after[] = CPU_HEADER
+	"    2     0    0 online         77       77         1001000           50100           10            5            5            2      4000000\n"
+	"    3     0    0 online         77        0            2000             200         7020            5            5           42   3604000000\n"
+	"    4     1    1 online          0        0               0               0            0            0            0            1   3605000000\n";
+
+/* The tables change while top waits between its two looks. */
+static int top_here(int count)
+{
+	struct top_options o = { .count = count, .seconds = 0.4, .batch = 1 };
+
+	if (!fork()) {
+		usleep(100000);
+		file_write("cpu_table", cpus_after);
+		_exit(0);
+	}
+	return top_run(".", ".", &o);
+}
+
+static int top_of(char *out, size_t size, int count)
+{
+	return output_of(top_here, count, out, size);
+}
+
+/* The number in column @column of the line that begins with @first below the heading @heading. */
+static double cell(const char *out, const char *heading, const char *first, int column)
+{
+	const char *at = strstr(out, heading);
+
+	while (at && (at = strchr(at, '\n'))) {
+		at += strspn(at, "\n ");
+		if (!strncmp(at, first, strlen(first)))
+			break;
+	}
+	while (at && column--)
+		at += strcspn(at, " "), at += strspn(at, " ");
+	return at ? atof(at) : -1;
+}
+
+static void test_top(void)
+{
+	char out[8192];
+
+	file_write("cpu_table", cpus_before);
+	mkdir("77", 0700);
+	file_write("77/comm", "program\n");
+	ok(top_of(out, sizeof(out), 1) == 0, "top, once");
+	ok(strstr(out, "CPUs: 3, leased 2, with a thread 1; jobs: 1; memory: 1015 of 1015 MB free\n") != NULL, "top: the first line");
+	ok(strstr(out, " program\n") && cell(out, "program", "77 ", 1) == 2, "top: the job");
+	ok(cell(out, "\n  cpu", "2 ", 5) > 500000 && cell(out, "\n  cpu", "2 ", 5) < 2600000, "top: calls of a CPU per second");
+	ok(cell(out, "\n  cpu", "2 ", 6) * 19 < cell(out, "\n  cpu", "2 ", 5) && cell(out, "\n  cpu", "3 ", 5) == 0, "top: forwarded");
+	ok(cell(out, "\n  cpu", "2 ", 4) == 100 && cell(out, "\n  cpu", "4 ", 4) == 0, "top: busy and idle");
+	ok(cell(out, "job", "77 ", 3) == 100 && cell(out, "job", "77 ", 7) == cell(out, "\n  cpu", "3 ", 7), "top: sums of the job");
+	unlink("77/comm");
+	rmdir("77");
 }
 
 static void test_status(void)
@@ -165,6 +238,7 @@ static void test_status(void)
 	ok(strstr(out, "mitigations  page table isolation none, retpolines Linux only, spec_ctrl 0x1\n") != NULL, "mitigations");
 	ok(strstr(out, "boot errors  none\n") && !strstr(out, "starting"), "no boot errors, no CPU lines without -v");
 	ok(status_of(out, sizeof(out), 1) == 0 && strstr(out, "    5     1    0 starting"), "CPU lines with -v");
+	test_top();
 	file_write("cpus_free", "\n");
 	file_write("errors", "lwkcpus=0: CPU 0 stays with Linux\nlwkmem=: missing\n");
 	status_of(out, sizeof(out), 0);
