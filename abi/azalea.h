@@ -244,6 +244,8 @@ enum az_call {
 	AZ_CALL_LINUX_FAULT,		/* (address, write) make present, hold; physical address of the 4 KB frame, or -errno;
 					   bit 0 of the result: writable */
 	AZ_CALL_PROGRAM,		/* (address, length) of struct az_program in user memory: what Linux shows of the program */
+	AZ_CALL_NAME,			/* (handle, physical address, length) writes the path of the file, or for handle -1 the name of the
+					   calling thread, into LWK memory, NUL-terminated */
 	AZ_CALL_USER,			/* never sent: calls from here on are made by the proxy in user space */
 };
 

@@ -12,6 +12,9 @@ void log_line(const char *fmt, ...) __printf(1, 2);
 /* The same without telling Linux that there is something to read. */
 void log_args(const char *fmt, va_list args);
 
+/* debug/fatal.c: the program dies of a signal that it causes now; thread context, asks Linux for names. */
+void log_fatal_signal(u32 sig, s32 code, uaddr_t addr);
+
 /* Reports what failed and where, stops all LWK CPUs, tells Linux. */
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 

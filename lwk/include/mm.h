@@ -146,6 +146,8 @@ void populate_string(struct aspace *as, uaddr_t addr);
 
 /* query.c: answers a question of Linux about what is mapped. */
 void aspace_query(struct aspace *as, struct az_query *q);
+/* The region at @addr; false if there is none. */
+bool aspace_region_at(struct aspace *as, uaddr_t addr, struct az_region *to);
 
 /* What the machine and the scheduler offer to mm/. */
 u32 arch_node(void);			/* NUMA node of this CPU */

@@ -25,6 +25,18 @@ static void answer(const struct aspace *as, const struct region *r, struct az_re
 	};
 }
 
+bool aspace_region_at(struct aspace *as, uaddr_t addr, struct az_region *to)
+{
+	struct region *r;
+
+	spin_lock(&as->lock);
+	r = region_find(as->regions, addr);
+	if (r)
+		answer(as, r, to);
+	spin_unlock(&as->lock);
+	return r;
+}
+
 void aspace_query(struct aspace *as, struct az_query *q)
 {
 	u32 count = 0;

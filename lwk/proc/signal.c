@@ -110,8 +110,7 @@ void signal_force(u32 sig, s32 code, uaddr_t addr)
 	if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
 		return;			/* the fault is only that nothing can be forwarded any more */
 	if (t->sigmask & SIGBIT(sig) || act->handler == SIG_IGN || act->handler == SIG_DFL) {
-		log_line("process %u thread %u: signal %u code %d at %lx, ip %lx", t->proc->shared->pid, t->tid, sig, code, addr,
-			this_cpu()->frame->ip);
+		log_fatal_signal(sig, code, addr);
 		die(sig, code, addr);
 		return;
 	}

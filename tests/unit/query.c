@@ -79,12 +79,24 @@ static void pieces_make_the_whole(void **state)
 	assert_int_equal(seen, regions);
 }
 
+static void one_address(void **state)
+{
+	struct az_region r;
+
+	map(AT, 2 * PAGE_SIZE, PROT_READ);
+	assert_true(aspace_region_at(fake.as, AT + PAGE_SIZE + 5, &r));
+	assert_int_equal(r.start, AT);
+	assert_false(aspace_region_at(fake.as, AT + 2 * PAGE_SIZE, &r));
+	assert_false(aspace_region_at(fake.as, 0, &r));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nothing_is_mapped, setup, teardown),
 		cmocka_unit_test_setup_teardown(regions_have_kinds, setup, teardown),
 		cmocka_unit_test_setup_teardown(pieces_make_the_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_address, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,6 +170,7 @@ void az_files_release(struct az_space *space);
 void az_name_exe(int fd);
 void az_name_arguments(u64 arg_start);
 long az_name_program(const u64 *arg);
+long az_name_write(struct az_job *job, const u64 *arg);
 
 /* foreign.c */
 long az_foreign_map(struct az_job *job, const u64 *arg);

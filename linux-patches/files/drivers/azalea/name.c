@@ -5,11 +5,15 @@
  *
  * The argument strings shown are the proxy's own copy: Linux reads them in its ordinary memory only. The environment is the
  * proxy's as well.
+ *
+ * And the other way round: the LWK, which knows no names, asks for those of files and threads that it logs.
  */
+#include <linux/dcache.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/sched.h>
 #include <linux/uaccess.h>
 
 #include "job.h"
@@ -84,4 +88,26 @@ long az_name_program(const u64 *arg)
 	spin_unlock(&mm->arg_lock);
 	mmap_write_unlock(mm);
 	return 0;
+}
+
+/* (handle, physical address, length) */
+long az_name_write(struct az_job *job, const u64 *arg)
+{
+	char *to = __va(arg[1]), *path;
+	struct file *file;
+
+	if (!az_phys_is_lwk(arg[1], arg[2]) || arg[2] < TASK_COMM_LEN || arg[2] > PAGE_SIZE)
+		return -EINVAL;
+	if ((s64)arg[0] < 0) {
+		strscpy(to, current->comm, arg[2]);
+		return 0;
+	}
+	file = az_file_get(job, arg[0]);
+	if (!file)
+		return -EBADF;
+	path = d_path(&file->f_path, to, arg[2]);
+	if (!IS_ERR(path))
+		memmove(to, path, strlen(path) + 1);
+	fput(file);
+	return PTR_ERR_OR_ZERO(path);
 }
