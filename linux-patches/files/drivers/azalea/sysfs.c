@@ -141,18 +141,18 @@ static void table_cpus(struct seq_buf *out)
 {
 	u32 i;
 
-	seq_buf_printf(out, "%5s %5s %4s %-8s %8s %8s %15s %15s %12s %12s %12s %12s %12s %14s\n", "cpu", "util", "node", "state", "job",
+	seq_buf_printf(out, "%5s %5s %4s %-8s %8s %8s %15s %15s %12s %12s %12s %12s %14s %12s\n", "cpu", "util", "node", "state", "job",
 		       "tid", "calls_local", "calls_forwarded", "faults", "interrupts", "ipis_sent", "switches",
-		       "timers", "idle_us");
+		       "idle_us", "timers");
 	for (i = 0; i < az.cpu_count && az_lwk_running(); i++) {
 		const struct az_cpu *cpu = az.cpu[i].shared;
 		const struct az_cpu_stats *stats = &cpu->stats;
 
-		seq_buf_printf(out, "%5u %5u %4u %-8s %8u %8u %15llu %15llu %12llu %12llu %12llu %12llu %12llu %14llu\n", cpu->linux_cpu,
+		seq_buf_printf(out, "%5u %5u %4u %-8s %8u %8u %15llu %15llu %12llu %12llu %12llu %12llu %14llu %12llu\n", cpu->linux_cpu,
 			       az.handover->util[az.cpu[i].util].linux_cpu, cpu->node, cpu_state_name(READ_ONCE(cpu->state)),
 			       pid_of(READ_ONCE(az.cpu[i].owner)), READ_ONCE(cpu->tid), stats->calls_local,
 			       stats->calls_forwarded, stats->faults, stats->interrupts, stats->ipis_sent, stats->switches,
-			       stats->timers, div_u64(az_idle_cycles(stats), tsc_khz / 1000 ?: 1));
+			       div_u64(az_idle_cycles(stats), tsc_khz / 1000 ?: 1), stats->timers);
 	}
 }
 
