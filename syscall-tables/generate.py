@@ -32,7 +32,8 @@ def call(row):
 def action(row, handler):
 	"""The statement for a row or sub-row; handler is the row whose sys_ function does local and split work"""
 	if row.disposition == "refuse":
-		return f"return -{row.errno}; /* {row.errno_name} */"
+		value = f"syscall_not_yet(f, {row.errno})" if row.is_not_yet else f"-{row.errno}"
+		return f"return {value}; /* {row.errno_name} */"
 	return f"return forward_call({handler.nr}, f);" if row.disposition == "forward" else call(handler)
 
 
@@ -41,7 +42,9 @@ def proto_header(table):
 	return "\n".join([banner("Prototypes of the calls the LWK handles itself."), "#pragma once", "",
 		'#include "types.h"', "", "struct frame;", "",
 		"/* has the twin of the calling thread run call nr with the arguments in f; -ERRNO or the result */",
-		"long forward_call(u64 nr, struct frame *f);", "",
+		"long forward_call(u64 nr, struct frame *f);",
+		"/* says in the log, once per process, that the program has met a call that is refused for now; -err */",
+		"long syscall_not_yet(struct frame *f, long err);", "",
 		*(f"long sys_{r.name}({parameters(r)});" for r in handlers), ""])
 
 

@@ -20,6 +20,7 @@ struct aspace;
 struct thread;
 
 #define CPU_WORDS	(AZ_CPUS_MAX / 64)
+#define SYSCALL_WORDS	8	/* numbers below 512 */
 
 enum thread_state { THREAD_DEAD, THREAD_PARKED, THREAD_READY, THREAD_RUNNING };	/* DEAD: also not yet placed */
 
@@ -140,6 +141,7 @@ struct proc {
 	struct ksigaction action[64];	/* p: by signal number - 1 */
 	u64 vdso_base;			/* I */
 	u32 membarrier;			/* a: registrations of membarrier(2) */
+	u64 missed[SYSCALL_WORDS];	/* a: calls by number that were refused for now and are in the log */
 };
 
 #include "current.h"		/* current_thread(), of the architecture */
