@@ -48,6 +48,7 @@ bench: deps
 	$(sub) bench/icount O=$(build)/bench
 
 test-programs: calls
+	@tools/deps $$(tests/programs/table --packages)
 	$(sub) tests O=$(build)/tests BIN=$(bin)/tests GEN=$(build)/gen
 
 vm-init: deps $(build)/vm/init
@@ -73,6 +74,11 @@ test: all test-programs
 
 check: deps calls
 	@tests/run host
+
+.PHONY: programs-table
+programs-table: all test-programs
+	@tests/run programs
+	@cp $(build)/tests/vm/programs/programs.md docs/programs.md
 
 ## Configuring
 .PHONY: menuconfig defconfig linux-source
@@ -115,6 +121,8 @@ help:
 	@echo 'make vm           a root shell in that machine; tools/vm --help for more'
 	@echo 'make test         all tests: host, then virtual machine; tests/run GROUP... for some'
 	@echo 'make check        the host tests alone, in seconds, without root'
+	@echo 'make programs-table'
+	@echo '                  runs programs of Debian on Linux and on the LWK and writes docs/programs.md from that'
 	@echo 'make linux-deb    Debian packages of Linux with Azalea, for real machines (takes hours)'
 	@echo 'make install      what was built, under PREFIX=/usr (DESTDIR= for packagers)'
 	@echo 'make menuconfig   choose compiler and size of the demonstration; make defconfig: the defaults'
