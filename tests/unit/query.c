@@ -23,14 +23,14 @@ static int setup(void **state)
 	}
 	memset(&fake, 0, sizeof(fake));
 	memset(&q, 0, sizeof(q));
-	fake.as = host_aspace = aspace_create(0, 8 * MB);
+	fake.as = host_aspace = aspace_create(budget_create(0), 8 * MB);
 	return fake.as ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
 	aspace_check(fake.as);
-	aspace_destroy(fake.as);
+	aspace_put(fake.as);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <elf.h>
 #include <fcntl.h>
+#include <cpuid.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -217,11 +218,21 @@ static void updates_are_waited_for(void **state)
 	pthread_join(thread, NULL);
 }
 
+/* Some virtual machines hide RDTSCP; then Linux keeps no CPU number for it, and the LWK maps no vDSO. */
+static bool has_rdtscp(void)
+{
+	unsigned int a, b, c, d = 0;
+
+	return __get_cpuid(0x80000001, &a, &b, &c, &d) && d & 1u << 27;
+}
+
 static void the_cpu_is_known(void **state)
 {
 	cpu_set_t one;
 	u32 cpu, node;
 
+	if (!has_rdtscp())
+		skip();
 	CPU_ZERO(&one);
 	CPU_SET(sched_getcpu(), &one);
 	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
