@@ -507,14 +507,15 @@ static void job_end(struct az_job *job)
 }
 
 /*
- * Each close of a descriptor. When the process that runs the program closes it, it exits or executes another program; its threads must
- * stop even if a child that shares its memory keeps the mapping, and with it this file, for longer.
+ * Each close of a descriptor. When the process that runs the program exits or executes another one, its threads must stop even if a
+ * child that shares its memory keeps the mapping, and with it this file, for longer.
  */
 int az_job_flush(struct file *file, fl_owner_t id)
 {
 	struct az_job *job = file->private_data;
+	bool ends = current->flags & PF_EXITING || current->in_execve;
 
-	if (job->started && job->owner == task_tgid_nr(current))
+	if (ends && job->started && job->owner == task_tgid_nr(current))
 		az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_KILL, job->proc));
 	return 0;
 }
