@@ -104,6 +104,7 @@ struct thread {
 	u64 saved_sigmask;		/* t: to restore after sigsuspend */
 	bool restore_sigmask;		/* t */
 	u64 sigpending;			/* p */
+	u64 awaited;			/* p: what rt_sigtimedwait(2) lets through, until one has come */
 	struct list sigqueue;		/* p: struct sigqueue */
 	struct altstack altstack;	/* t */
 	bool deferred;			/* t: leave_kernel() runs the system call, with a full frame */

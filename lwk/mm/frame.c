@@ -58,6 +58,7 @@ struct frame_node {
 
 static struct frame_range ranges[AZ_RANGES_MAX];
 static u32 range_count;			/* I after boot */
+static struct frame_range *largest = ranges;	/* I after boot: looked at first */
 static struct frame_node nodes[AZ_NODES_MAX];
 static struct az_node_stats own_stats[AZ_NODES_MAX];
 static struct az_node_stats *stats = own_stats;
@@ -73,6 +74,8 @@ void frame_stats_bind(struct az_node_stats *shared, u32 count)
 
 static struct frame_range *range_of(paddr_t p)
 {
+	if (p >= largest->base && p < largest->end)
+		return largest;
 	for (u32 i = 0; i < range_count; i++) {
 		if (p >= ranges[i].base && p < ranges[i].end)
 			return &ranges[i];
@@ -145,6 +148,8 @@ void frame_add_range(paddr_t start, u64 size, u32 node)
 	r->fresh = first;
 	r->metadata = phys_to_virt(start);
 	r->node = node;
+	if (r->end - r->base > largest->end - largest->base)
+		largest = r;
 	range_count++;
 
 	total = (end - first) >> PAGE_SHIFT;

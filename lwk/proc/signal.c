@@ -51,6 +51,10 @@ void signal_post(struct thread *t, const u8 info[128])
 		memcpy(q->info, info, sizeof(q->info));
 		list_add_tail(&q->link, &t->sigqueue);
 	}
+	if (t->awaited & SIGBIT(sig)) {		/* Linux keeps all others pending, as if the thread had blocked them again already */
+		t->slot->sigmask |= t->awaited;
+		t->awaited = 0;
+	}
 	spin_unlock(&t->proc->lock);
 	thread_interrupt(t, WORK_SIGNAL);	/* even if it is blocked: the thread may be unblocking it just now */
 }

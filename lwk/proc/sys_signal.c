@@ -148,6 +148,13 @@ static long take_wanted(struct thread *t, u64 set, uaddr_t info_addr)
 	return info_addr && copy_to_user(info_addr, info, sizeof(info)) ? -EFAULT : (long)sig;
 }
 
+static void set_awaited(struct thread *t, u64 set)
+{
+	spin_lock(&t->proc->lock);
+	t->awaited = set;
+	spin_unlock(&t->proc->lock);
+}
+
 long sys_rt_sigtimedwait(uaddr_t set_addr, uaddr_t info, uaddr_t timeout, u64 sigsetsize)
 {
 	struct thread *t = current_thread();
@@ -165,6 +172,7 @@ long sys_rt_sigtimedwait(uaddr_t set_addr, uaddr_t info, uaddr_t timeout, u64 si
 	end = deadline_after(CLOCK_MONOTONIC, duration);
 	set &= ~SIG_UNBLOCKABLE;
 	claim_signals(t->proc, set, true);
+	set_awaited(t, set & mask);
 	signal_set_mask(t, mask & ~set);
 	while (!(ret = take_wanted(t, set, info))) {
 		if (timeout)
@@ -178,6 +186,7 @@ long sys_rt_sigtimedwait(uaddr_t set_addr, uaddr_t info, uaddr_t timeout, u64 si
 		if (ret)
 			break;
 	}
+	set_awaited(t, 0);
 	signal_set_mask(t, mask);
 	claim_signals(t->proc, set, false);
 	return ret;
