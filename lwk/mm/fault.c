@@ -235,11 +235,13 @@ static long fault_linux(struct aspace *as, struct region *r, uaddr_t addr, u32 a
 {
 	struct file_ref *file = r->file;
 	uaddr_t page = ALIGN_DOWN(addr, PAGE_SIZE);
+	/* the processor has no right to write alone, and Linux gives nothing to read that may only be written */
+	bool write = (access & FAULT_WRITE) || (r->prot & (PROT_READ | PROT_WRITE)) == PROT_WRITE;
 	long ret;
 
 	file->refs++;
 	spin_unlock(&as->lock);
-	ret = FORWARD(AZ_CALL_LINUX_FAULT, page, access & FAULT_WRITE);
+	ret = FORWARD(AZ_CALL_LINUX_FAULT, page, write);
 	spin_lock(&as->lock);
 	r = region_find(as->regions, addr);
 	if (!r || r->file != file || is_zapped(as, page, page + PAGE_SIZE)) {
@@ -317,6 +319,37 @@ static u64 present_at(struct aspace *as, uaddr_t addr, bool write)
 	if (!pte_present(e) || (e & AZ_PTE_COW) || (write && !pte_writable(e)))
 		return 0;
 	return span - (addr & (span - 1));
+}
+
+/* Bytes from @addr that Linux has anyway, because the region is Linux-backed. */
+static u64 linux_at(struct aspace *as, uaddr_t addr)
+{
+	struct region *r;
+	u64 bytes = 0;
+
+	spin_lock(&as->lock);
+	r = region_find(as->regions, addr);
+	if (r && (r->flags & REGION_LINUX))
+		bytes = r->end - addr;
+	spin_unlock(&as->lock);
+	return bytes;
+}
+
+long aspace_prepare(struct aspace *as, uaddr_t addr, u64 len, bool write)
+{
+	uaddr_t end = addr + len;
+	u64 there;
+
+	if (addr > AZ_USER_END || len > AZ_USER_END - addr)
+		return -EFAULT;
+	for (; addr < end; addr += there) {
+		there = present_at(as, addr, write);
+		if (!there)
+			there = linux_at(as, addr);
+		if (!there && aspace_populate(as, addr, 1, write))
+			return -EFAULT;
+	}
+	return 0;
 }
 
 long aspace_populate(struct aspace *as, uaddr_t addr, u64 len, bool write)

@@ -2,9 +2,10 @@
 /*
  * mmap: what Linux would refuse is refused with the same error, then room is found, accounted for and taken. Three kinds:
  *
- *   anonymous       the LWK's frames, zeroed; MAP_SHARED is the same, because nobody could share it
+ *   anonymous       the LWK's frames, zeroed
  *   private file    the LWK's frames; the driver holds the file and reads it into them
- *   Linux-backed    shared mappings of files and devices: the proxy maps them at the same address, the LWK borrows the frames
+ *   Linux-backed    all shared mappings, of files, devices and of nothing: the proxy maps them at the same address, the LWK borrows the
+ *                   frames. Whoever shares them (other processes, children after a fork) shares Linux's pages
  */
 #include "aspace.h"
 #include "offload.h"
@@ -99,9 +100,7 @@ static void request_flags(struct request *rq)
 	rq->prot = a->prot & PROT_ALL;
 	rq->region_flags = 0;
 	if (type != MAP_PRIVATE)
-		rq->region_flags |= REGION_SHARED;
-	if (type != MAP_PRIVATE && !is_anonymous(a))
-		rq->region_flags |= REGION_LINUX;
+		rq->region_flags |= REGION_SHARED | REGION_LINUX;
 	if (a->flags & MAP_GROWSDOWN)
 		rq->region_flags |= REGION_GROWSDOWN;
 	if ((a->flags & (MAP_STACK | MAP_GROWSDOWN)) && is_anonymous(a))
@@ -112,7 +111,7 @@ static void request_flags(struct request *rq)
 		rq->region_flags |= REGION_CHARGED;
 }
 
-/* Takes hold of the file, or of what stands for it. */
+/* Takes hold of the file, or makes what stands for a Linux-backed mapping. */
 static long request_open(struct request *rq)
 {
 	const struct map_args *a = rq->args;
@@ -182,13 +181,15 @@ static u64 range_mapped(struct aspace *as, uaddr_t start, uaddr_t end)
 	return bytes;
 }
 
-/* Has the proxy map the object; drops the lock meanwhile. */
+/* Has the proxy map the object; drops the lock meanwhile. Large pages are ours to give, not Linux's pool's. */
 static long map_in_linux(struct aspace *as, const struct request *rq, uaddr_t start)
 {
 	const struct map_args *a = rq->args;
 	u32 flags = (a->flags & ~(MAP_FIXED_NOREPLACE | MAP_POPULATE | MAP_LOCKED)) | MAP_FIXED;
 	long ret;
 
+	if (is_anonymous(a))
+		flags &= ~(MAP_HUGETLB | MAP_HUGE_MASK << MAP_HUGE_SHIFT);
 	spin_unlock(&as->lock);
 	ret = FORWARD(AZ_CALL_LINUX_MAP, start, rq->len, a->prot, flags, a->fd, a->offset);
 	spin_lock(&as->lock);
@@ -209,7 +210,7 @@ static long map_region(struct aspace *as, const struct request *rq, struct regio
 	r->prot = rq->prot;
 	r->flags = rq->region_flags;
 	r->file = rq->file;
-	r->offset = rq->file ? rq->args->offset : 0;
+	r->offset = is_anonymous(rq->args) ? 0 : rq->args->offset;
 	ret = aspace_room(as, rq->len, region_is_data(r) ? rq->len : 0, range_mapped(as, r->start, r->end));
 	if (!ret && wants_fixed(rq->args))
 		ret = range_unmap(as, r->start, r->end);
@@ -256,7 +257,7 @@ long aspace_map(struct aspace *as, const struct map_args *a)
 	if (ret)
 		return ret;
 	request_flags(&rq);
-	if (!is_anonymous(a)) {
+	if (!is_anonymous(a) || (rq.region_flags & REGION_LINUX)) {
 		ret = request_open(&rq);
 		if (ret)
 			return ret;

@@ -36,7 +36,7 @@ static long prepare_range(struct aspace *as, u64 addr, u64 bytes, bool write)
 	if (outside(addr, bytes))
 		return -EFAULT;
 	if (bytes && bytes <= POPULATE_MAX)
-		aspace_populate(as, addr, bytes, write);
+		aspace_prepare(as, addr, bytes, write);
 	return 0;
 }
 
@@ -44,7 +44,7 @@ static long prepare_range(struct aspace *as, u64 addr, u64 bytes, bool write)
 void populate_string(struct aspace *as, uaddr_t addr)
 {
 	if (addr && !outside(addr, STRING_USUAL))
-		aspace_populate(as, addr, STRING_USUAL, false);
+		aspace_prepare(as, addr, STRING_USUAL, false);
 }
 
 #define IOVEC_MAX	1024	/* Linux's UIO_MAXIOV */

@@ -648,6 +648,26 @@ static void linux_backed(void **state)
 	assert_int_equal(fake.zaps, 0);
 }
 
+static void nothing_shared_is_linux_backed(void **state)
+{
+	uaddr_t a = map(0, 4 * MB, RW, SHARED | ANON | HUGETLB, -1, 8 * PAGE_SIZE);
+
+	assert_int_equal(fake.maps, 1);
+	assert_int_equal(a % LARGE_SIZE, 0);
+	assert_int_equal(region_find(as->regions, a)->offset, 0);
+	assert_int_equal(committed, 0);
+	assert_int_equal(fault(a + MB, FAULT_WRITE), 0);
+	assert_int_equal(aspace_prepare(as, a, 4 * MB, true), 0);
+	assert_int_equal(fake.faults, 1);
+	assert_int_equal(aspace_prepare(as, a, 4 * MB + 1, true), -EFAULT);
+	assert_int_equal(aspace_populate(as, a, 16 * PAGE_SIZE, true), 0);
+	assert_int_equal(fake.faults, 17);
+	assert_int_equal(resident, 0);
+	assert_int_equal(aspace_unmap(as, a, 4 * MB), 0);
+	assert_int_equal(fake.unmaps, 1);
+	assert_int_equal(span_at(a), 0);
+}
+
 static void linux_backed_goes_during_a_fault(void **state)
 {
 	map(P(0), 8 * PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
@@ -848,7 +868,7 @@ int main(void)
 		T(protect_errors), T(commitment_by_kind), T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process),
 		T(text_fits_when_nothing_else_does), T(limits_of_the_process), T(heap), T(advice), T(populate),
 		T(private_file), T(private_file_large_page), T(parts_of_a_file), T(world_changes_during_a_read), T(failed_reads),
-		T(linux_backed), T(linux_backed_goes_during_a_fault),
+		T(linux_backed), T(nothing_shared_is_linux_backed), T(linux_backed_goes_during_a_fault),
 		T(what_was_not_mirrored_costs_no_call), T(mirrored_memory_is_zapped_first), T(pinned_frames_are_quarantined),
 		T(pinned_frames_that_stay), T(pinned_at_the_end), T(faults_while_a_range_goes), T(zap_begins_during_a_fault),
 		T(failed_zap),

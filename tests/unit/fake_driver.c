@@ -7,6 +7,7 @@
 #include "mm/aspace.h"
 #include "offload.h"
 
+#define MAP_ANONYMOUS	0x20
 #define LINUX_MPROTECT	10
 #define LINUX_MREMAP	25
 #define LINUX_MADVISE	28
@@ -100,7 +101,7 @@ static long dispatch(u32 nr, const u64 arg[6])
 		return zap(arg[0], arg[1]);
 	case AZ_CALL_LINUX_MAP:
 		count(&fake.maps);
-		return arg[4] == 4 ? (long)arg[0] : -EBADF;
+		return arg[4] == 4 || (arg[3] & MAP_ANONYMOUS) ? (long)arg[0] : -EBADF;
 	case AZ_CALL_LINUX_UNMAP:
 		count(&fake.unmaps);
 		return 0;

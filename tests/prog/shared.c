@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Shared memory: of files, of memory files and of nothing. What the program writes, Linux reads, and the other way round; rights
+ * that change, parts that go. Needs an empty, writable current directory.
+ *
+ *   shared               all of that in one process
+ *   shared first|second FILE   two processes that pass a counter and data to each other through FILE, in turns
+ *   shared write FILE    fills FILE through memory, cleans it and fills it again, and leaves the pattern of seed 3
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "say.h"
+
+#define PAGE	4096ul
+#define MB	(1ul << 20)
+#define RW	(PROT_READ | PROT_WRITE)
+
+static sigjmp_buf back;
+
+static void handler(int sig)
+{
+	siglongjmp(back, sig);
+}
+
+/* The signal that reading the byte gives, 0 for none. */
+static int reading(volatile unsigned char *p)
+{
+	int sig = sigsetjmp(back, 1);
+
+	if (!sig)
+		(void)*p;
+	return sig;
+}
+
+static int writing(volatile unsigned char *p)
+{
+	int sig = sigsetjmp(back, 1);
+
+	if (!sig)
+		*p = *p;
+	return sig;
+}
+
+static unsigned char *map(size_t size, int prot, int flags, int fd, off_t offset)
+{
+	unsigned char *p = mmap(NULL, size, prot, flags, fd, offset);
+
+	if (p == MAP_FAILED)
+		fail("mmap");
+	return p;
+}
+
+static int file(const char *name, off_t size)
+{
+	int fd = need("open", open(name, O_RDWR | O_CREAT | O_TRUNC, 0600));
+
+	need("ftruncate", ftruncate(fd, size));
+	return fd;
+}
+
+/* Does the descriptor's file hold the pattern? */
+static int file_is_filled(int fd, size_t size, unsigned int seed)
+{
+	unsigned char *copy = malloc(size);
+	int yes = pread(fd, copy, size, 0) == (ssize_t)size && is_filled(copy, size, seed);
+
+	free(copy);
+	return yes;
+}
+
+static void both_ways(const char *what, int fd)
+{
+	unsigned char *p = map(5 * MB, RW, MAP_SHARED, fd, 0), *q, *data = malloc(5 * MB);
+
+	printf("-- %s\n", what);
+	ok("zero", is_zero(p, 5 * MB));
+	fill(p, 5 * MB, 1);
+	ok("Linux reads what was written", file_is_filled(fd, 5 * MB, 1));
+	fill(data, 5 * MB, 2);
+	say("pwrite", pwrite(fd, data, 5 * MB, 0));
+	ok("the program reads what Linux wrote", is_filled(p, 5 * MB, 2));
+	q = map(2 * MB, RW, MAP_SHARED, fd, MB);
+	ok("a second mapping", !memcmp(q, p + MB, 2 * MB));
+	q[5] ^= 0xff;
+	ok("sees the other's writes", q[5] == p[MB + 5]);
+	say("read into it", pread(fd, q, MB, 3 * MB));
+	ok("arrives", !memcmp(p + MB, p + 3 * MB, MB));
+	say("munmap of a part", munmap(p + MB, MB));
+	printf("reading: %d %d %d %d\n", reading(p + MB - 1), reading(p + MB), reading(p + 2 * MB - 1), reading(p + 2 * MB));
+	ok("the rest stays", is_filled(p, MB, 2) && !memcmp(q + MB, p + 2 * MB, MB));
+	say("munmap", munmap(p, 5 * MB));
+	say("munmap", munmap(q, 2 * MB));
+	free(data);
+}
+
+static void rights(int fd)
+{
+	unsigned char *p = map(4 * PAGE, RW, MAP_SHARED, fd, 0), *q;
+	int readonly = need("open", open("file", O_RDONLY));
+
+	printf("-- rights\n");
+	p[0] = p[PAGE] = 1;
+	say("mprotect", mprotect(p, PAGE, PROT_READ));
+	printf("writing: %d %d\n", writing(p), writing(p + PAGE));
+	say("mprotect none", mprotect(p, PAGE, PROT_NONE));
+	printf("reading: %d %d\n", reading(p), reading(p + PAGE));
+	say("mprotect back", mprotect(p, PAGE, RW));
+	printf("writing: %d\n", writing(p));
+	ok("contents stay", p[0] == 1);
+	munmap(p, 4 * PAGE);
+	ok("write to a read-only file", mmap(NULL, PAGE, RW, MAP_SHARED, readonly, 0) == MAP_FAILED && errno == EACCES);
+	q = map(PAGE, PROT_READ, MAP_SHARED, readonly, 0);
+	printf("reading, writing: %d %d\n", reading(q), writing(q));
+	say("mprotect to write", mprotect(q, PAGE, RW));
+	p = map(PAGE, PROT_WRITE, MAP_SHARED, fd, 0);
+	printf("only to write: %d\n", writing(p));
+	ok("wrong type", mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EINVAL);
+	ok("MAP_SYNC", mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0) == MAP_FAILED && errno == EOPNOTSUPP);
+	ok("unknown flag", mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | 0x200000, fd, 0) == MAP_FAILED && errno == EOPNOTSUPP);
+	ok("not a file", mmap(NULL, PAGE, RW, MAP_SHARED, 99, 0) == MAP_FAILED && errno == EBADF);
+	munmap(p, PAGE);
+	munmap(q, PAGE);
+	close(readonly);
+}
+
+static void of_nothing(void)
+{
+	unsigned char *p = map(9 * MB, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned char *q = map(8 * MB, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	printf("-- of nothing\n");
+	ok("zero", is_zero(p, 9 * MB) && is_zero(q, 8 * MB));
+	fill(p, 9 * MB, 4);
+	say("MADV_DONTNEED", madvise(p, 4 * MB, MADV_DONTNEED));
+	ok("keeps what is shared", is_filled(p, 9 * MB, 4));
+	say("MADV_FREE", madvise(p, PAGE, MADV_FREE));
+	ok("replaced in the middle", mmap(p + MB, MB, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p + MB);
+	ok("by zeros", is_zero(p + MB, MB) && is_filled(p, MB, 4));
+	fill(p + MB, MB, 5);
+	ok("replaced again", mmap(p + MB, MB, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p + MB);
+	ok("by zeros", is_zero(p + MB, MB));
+	say("munmap", munmap(p, 9 * MB));
+	printf("reading: %d\n", reading(p));
+	say("munmap", munmap(q, 8 * MB));
+}
+
+static int take_turns(int first, const char *name)
+{
+	int fd = need("open", open(name, O_RDWR | O_CREAT, 0600));
+	unsigned char *p;
+	unsigned int *turn, i;
+
+	need("ftruncate", ftruncate(fd, MB));
+	p = map(MB, RW, MAP_SHARED, fd, 0);
+	turn = (unsigned int *)p;
+	for (i = !first; i < 40; i += 2) {
+		while (__atomic_load_n(turn, __ATOMIC_ACQUIRE) != i)
+			sched_yield();
+		if (i && !is_filled(p + PAGE, MB - PAGE, i - 1))
+			return !ok("the other's data", 0);
+		fill(p + PAGE, MB - PAGE, i);
+		__atomic_store_n(turn, i + 1, __ATOMIC_RELEASE);
+	}
+	return !ok(first ? "first" : "second", 1);
+}
+
+static int write_file(const char *name)
+{
+	int fd = file(name, 3 * MB + 100);
+	unsigned char *p = map(3 * MB + 100, RW, MAP_SHARED, fd, 0);
+
+	for (unsigned int seed = 1; seed <= 3; seed++) {
+		fill(p, 3 * MB + 100, seed);
+		if (seed < 3)
+			need("fsync", fsync(fd));
+	}
+	ok("the last is there", file_is_filled(fd, 3 * MB + 100, 3));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction sa = { .sa_handler = handler };
+	int fd, memory = need("memfd", memfd_create("test", 0));
+
+	sigaction(SIGSEGV, &sa, NULL);
+	sigaction(SIGBUS, &sa, NULL);
+	if (argc == 3)
+		return argv[1][0] == 'w' ? write_file(argv[2]) : take_turns(argv[1][0] == 'f', argv[2]);
+	fd = file("file", 5 * MB);
+	need("ftruncate", ftruncate(memory, 5 * MB));
+	both_ways("a file", fd);
+	both_ways("a memory file", memory);
+	rights(fd);
+	of_nothing();
+	return 0;
+}
