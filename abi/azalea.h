@@ -246,6 +246,9 @@ enum az_call {
 	AZ_CALL_PROGRAM,		/* (address, length) of struct az_program in user memory: what Linux shows of the program */
 	AZ_CALL_NAME,			/* (handle, physical address, length) writes the path of the file, or for handle -1 the name of the
 					   calling thread, into LWK memory, NUL-terminated */
+	AZ_CALL_SHM_SIZE,		/* (id, prot) bytes of a System V segment that the process may attach so, whole pages */
+	AZ_CALL_SHM_ATTACH,		/* (address, length, id, prot) as LINUX_MAP; the length must be the segment's */
+	AZ_CALL_CAPABLE,		/* (capability) 1 if the thread has it, else 0 */
 	AZ_CALL_USER,			/* never sent: calls from here on are made by the proxy in user space */
 };
 

@@ -25,6 +25,7 @@
 #define ERANGE		34
 #define EDEADLK		35
 #define ENOSYS		38
+#define EIDRM		43
 #define ELIBBAD		80
 #define EOVERFLOW	75
 #define EOPNOTSUPP	95

@@ -75,6 +75,7 @@ void aspace_bind(struct aspace *as, u64 *resident, u64 *committed);
 void aspace_unbind(struct aspace *as, u64 *resident, u64 *committed);
 /* Soft limits RLIMIT_AS and RLIMIT_DATA; ~0 is none. */
 void aspace_set_limits(struct aspace *as, u64 limit_as, u64 limit_data);
+void aspace_set_lock_limit(struct aspace *as, u64 bytes);	/* RLIMIT_MEMLOCK */
 /* Proves the structure consistent: number of regions; fails a check otherwise. */
 long aspace_check(struct aspace *as);
 paddr_t aspace_pgd(struct aspace *as);
@@ -105,6 +106,10 @@ struct map_args {
 };
 long aspace_map(struct aspace *as, const struct map_args *a);
 long aspace_unmap(struct aspace *as, uaddr_t addr, u64 len);
+/* Maps the System V segment @fd, all of it: offset 0 and the segment's size. */
+long aspace_attach(struct aspace *as, const struct map_args *a);
+/* shmdt(2): removes what is left of the segment that was attached at @addr. */
+long aspace_detach(struct aspace *as, uaddr_t addr);
 long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot);
 /* mremap. Returns the new address or -errno. */
 struct remap_args {

@@ -38,7 +38,7 @@ struct aspace *aspace_create(struct budget *budget, u64 stack_limit)
 	as->stack_size = ALIGN_DOWN(min(max(stack_limit, STACK_MIN), STACK_MAX), PAGE_SIZE);
 	as->mmap_top = AZ_USER_END - max(as->stack_size, STACK_ROOM) - STACK_GUARD;
 	as->budget = budget_get(budget);
-	as->limit_as = as->limit_data = ~0ULL;
+	as->limit_as = as->limit_data = as->limit_locked = ~0ULL;
 	as->resident = &as->own_resident;
 	as->committed = &as->own_committed;
 	return as;
@@ -257,6 +257,8 @@ void aspace_add(struct aspace *as, struct region *r)
 	as->mapped += r->end - r->start;
 	if (region_is_data(r))
 		as->data += r->end - r->start;
+	if (r->flags & REGION_LOCKED)
+		as->locked += r->end - r->start;
 }
 
 void aspace_remove(struct aspace *as, struct region *r)
@@ -266,6 +268,8 @@ void aspace_remove(struct aspace *as, struct region *r)
 	as->mapped -= r->end - r->start;
 	if (region_is_data(r))
 		as->data -= r->end - r->start;
+	if (r->flags & REGION_LOCKED)
+		as->locked -= r->end - r->start;
 }
 
 long aspace_split(struct aspace *as, uaddr_t at)
@@ -290,6 +294,31 @@ void aspace_merge(struct aspace *as, uaddr_t at)
 	if (r->file)
 		file_put(as, r->file);
 	kfree(r);
+}
+
+void aspace_set_flags(struct aspace *as, struct region *r, u32 clear, u32 set)
+{
+	u64 len = r->end - r->start;
+
+	as->locked -= r->flags & REGION_LOCKED ? len : 0;
+	r->flags = (r->flags & ~clear) | set;
+	as->locked += r->flags & REGION_LOCKED ? len : 0;
+}
+
+bool region_copy_next(struct aspace *as, uaddr_t start, uaddr_t end, struct region *copy)
+{
+	struct region *r;
+
+	spin_lock(&as->lock);
+	r = region_next(as->regions, start);
+	if (r)
+		*copy = *r;
+	spin_unlock(&as->lock);
+	if (!r || copy->start >= end)
+		return false;
+	copy->start = max(copy->start, start);
+	copy->end = min(copy->end, end);
+	return true;
 }
 
 long aspace_room(struct aspace *as, u64 len, u64 data, u64 old)
@@ -320,7 +349,7 @@ static void check_entries(struct aspace *as) REQUIRES(as->lock)
 
 long aspace_check(struct aspace *as)
 {
-	u64 mapped = 0, data = 0, charged = 0, resident, total;
+	u64 mapped = 0, data = 0, locked = 0, charged = 0, resident, total;
 	struct region *r;
 
 	spin_lock(&as->lock);
@@ -331,12 +360,13 @@ long aspace_check(struct aspace *as)
 		check(r->end <= AZ_USER_END && (!r->file || r->file->refs > 0));
 		mapped += len;
 		data += region_is_data(r) ? len : 0;
+		locked += r->flags & REGION_LOCKED ? len : 0;
 		charged += r->flags & REGION_CHARGED ? len : range_touched(as, r->start, r->end);
 	}
 	check_entries(as);
 	resident = range_touched(as, 0, AZ_USER_END);
 	total = as->region_count;
-	check(mapped == as->mapped && data == as->data);
+	check(mapped == as->mapped && data == as->data && locked == as->locked);
 	check(charged == *as->committed && resident == *as->resident && resident <= charged);
 	spin_unlock(&as->lock);
 	return total;
@@ -424,7 +454,7 @@ static bool brk_grow(struct aspace *as, uaddr_t start, uaddr_t end)
 
 	if (end > as->mmap_top || (next && next->start < end) || aspace_room(as, end - start, end - start, 0))
 		return false;
-	r = region_new(start, end, PROT_READ | PROT_WRITE, REGION_CHARGED);
+	r = region_new(start, end, PROT_READ | PROT_WRITE, REGION_CHARGED | as->lock_new);
 	if (!r || !aspace_promise(as, end - start)) {
 		kfree(r);
 		return false;
@@ -438,7 +468,11 @@ static bool brk_grow(struct aspace *as, uaddr_t start, uaddr_t end)
 uaddr_t aspace_brk(struct aspace *as, uaddr_t brk)
 {
 	uaddr_t from, to;
+	u32 lock = 0;
 
+	/* may have to ask Linux, so before the lock is taken; a race with another thread's brk only makes the answer a little old */
+	if (as->lock_new && brk > as->brk && aspace_lock_new(as, 0, ALIGN_UP(brk - as->brk, PAGE_SIZE), &lock))
+		brk = 0;
 	aspace_begin(as);
 	from = ALIGN_UP(as->brk, PAGE_SIZE);
 	to = ALIGN_UP(brk, PAGE_SIZE);
@@ -448,6 +482,8 @@ uaddr_t aspace_brk(struct aspace *as, uaddr_t brk)
 	}
 	brk = as->brk;
 	aspace_end(as);
+	if (brk > from)
+		lock_populate(as, from, ALIGN_UP(brk, PAGE_SIZE));
 	return brk;
 }
 

@@ -28,14 +28,20 @@
 #define MADV_WILLNEED	3
 #define MADV_DONTNEED	4
 #define MADV_FREE	8
+#define MADV_REMOVE	9
 #define MADV_DONTFORK	10
 #define MADV_DOFORK	11
 #define MADV_HUGEPAGE	14
 #define MADV_NOHUGEPAGE	15
+#define MADV_DONTDUMP	16
+#define MADV_DODUMP	17
 #define MADV_WIPEONFORK	18
 #define MADV_KEEPONFORK	19
 #define MADV_COLD	20
 #define MADV_PAGEOUT	21
+#define MADV_POPULATE_READ	22
+#define MADV_POPULATE_WRITE	23
+#define MADV_DONTNEED_LOCKED	24
 
 #define REGIONS_MAX		65530u		/* Linux's default vm.max_map_count */
 
@@ -64,6 +70,9 @@ struct aspace {
 	struct budget *budget;		/* I */
 	u64 limit_as, limit_data;	/* l */
 	u64 mapped, data;		/* l: bytes of all regions, of private writable ones */
+	u64 locked;			/* l: bytes of LOCKED regions */
+	u64 limit_locked;		/* l: RLIMIT_MEMLOCK */
+	u32 lock_new;			/* l: REGION_* flags of new regions: mlockall(MCL_FUTURE) */
 	u64 *resident, *committed;	/* l, and their values */
 	u64 own_resident, own_committed;
 	u64 active[AZ_CPUS_MAX / 64];	/* a: CPUs where it is loaded */
@@ -90,6 +99,9 @@ bool region_is_data(const struct region *r);
 /* Makes @at a border of regions. 0 or -ENOMEM. */
 long aspace_split(struct aspace *as, uaddr_t at) REQUIRES(as->lock);
 void aspace_merge(struct aspace *as, uaddr_t at) REQUIRES(as->lock);
+void aspace_set_flags(struct aspace *as, struct region *r, u32 clear, u32 set) REQUIRES(as->lock);
+/* Copies the first region in [start, end), cut to that; false if there is none. For those who forward region by region. No lock held. */
+bool region_copy_next(struct aspace *as, uaddr_t start, uaddr_t end, struct region *copy);
 /* Room for one more region of @len bytes, @data of which are private and writable, that replaces @old bytes? 0 or -ENOMEM. */
 long aspace_room(struct aspace *as, u64 len, u64 data, u64 old) REQUIRES(as->lock);
 
@@ -122,6 +134,23 @@ long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end);
 bool range_is_free(struct aspace *as, uaddr_t start, u64 len);
 /* -ENOMEM if the range has a hole. */
 long range_whole(struct aspace *as, uaddr_t start, uaddr_t end);
+
+/* ---- lock.c ---- */
+#define LOCK_FLAGS	(REGION_LOCKED | REGION_ONFAULT)
+/* What a new region of @len bytes, made with MAP_* flags, gets of LOCK_FLAGS. 0, -EPERM, -EAGAIN. No lock held: forwards. */
+long aspace_lock_new(struct aspace *as, u32 map_flags, u64 len, u32 *region_flags);
+/* May a locked region grow by @bytes? Drops the lock meanwhile. */
+bool lock_may_grow(struct aspace *as, u64 bytes) REQUIRES(as->lock);
+/* Gives @r the lock flags @flags; may drop the lock meanwhile. */
+long region_lock(struct aspace *as, struct region *r, u32 flags) REQUIRES(as->lock);
+/* Makes present what is locked in the range and can be. No lock held. */
+void lock_populate(struct aspace *as, uaddr_t start, uaddr_t end);
+
+/* ---- residency.c, backed.c: parts of madvise, for whole pages inside the program's range ---- */
+/* No lock held. */
+long aspace_populate_all(struct aspace *as, uaddr_t addr, u64 len, bool write);
+/* MADV_REMOVE. REQUIRES aspace_begin() and the lock; drops it meanwhile. */
+long range_punch(struct aspace *as, uaddr_t start, uaddr_t end);
 
 /* ---- cow.c ---- */
 /*

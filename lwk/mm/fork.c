@@ -4,8 +4,8 @@
  * write, so everything the parent has is hidden and flushed once, and zapped if Linux mirrors a part of it. A frame that Linux goes
  * on using for I/O cannot be shared: the result of a read must arrive in the parent. The child gets a copy of it at once.
  *
- * The child is charged as if it had copied everything, so that a write never finds that memory was promised twice. Nobody else
- * knows it yet, so its lock is not taken.
+ * The child is charged as if it had copied everything, so that a write never finds that memory was promised twice. It inherits no locks.
+ * Nobody else knows it yet, so its own lock is not taken.
  */
 #include "aspace.h"
 #include "offload.h"
@@ -33,6 +33,7 @@ static bool region_copy(struct aspace *child, const struct region *r)
 	if (!copy)
 		return false;
 	*copy = *r;
+	copy->flags &= ~LOCK_FLAGS;
 	if (r->file) {
 		copy->file = file_copy(r->file);
 		if (!copy->file) {
@@ -162,6 +163,7 @@ long aspace_fork_begin(struct aspace *parent, struct aspace **child)
 	as->brk = parent->brk;
 	as->limit_as = parent->limit_as;
 	as->limit_data = parent->limit_data;
+	as->limit_locked = parent->limit_locked;
 	ret = copy_regions(parent, as);
 	if (!ret)
 		ret = copy_memory(parent, as);

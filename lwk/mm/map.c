@@ -37,6 +37,7 @@ struct request {
 	u64 len;
 	u32 prot;
 	u32 region_flags;
+	bool shm;		/* args->fd is a System V segment */
 	struct file_ref *file;
 };
 
@@ -115,7 +116,7 @@ static void request_flags(struct request *rq)
 static long request_open(struct request *rq)
 {
 	const struct map_args *a = rq->args;
-	long handle = -1;
+	long handle = rq->shm ? FILE_SHM : FILE_LINUX;
 
 	rq->file = kmalloc(sizeof(*rq->file));
 	if (!rq->file)
@@ -191,7 +192,10 @@ static long map_in_linux(struct aspace *as, const struct request *rq, uaddr_t st
 	if (is_anonymous(a))
 		flags &= ~(MAP_HUGETLB | MAP_HUGE_MASK << MAP_HUGE_SHIFT);
 	spin_unlock(&as->lock);
-	ret = FORWARD(AZ_CALL_LINUX_MAP, start, rq->len, a->prot, flags, a->fd, a->offset);
+	if (rq->shm)
+		ret = FORWARD(AZ_CALL_SHM_ATTACH, start, rq->len, a->fd, a->prot);
+	else
+		ret = FORWARD(AZ_CALL_LINUX_MAP, start, rq->len, a->prot, flags, a->fd, a->offset);
 	spin_lock(&as->lock);
 	return ret < 0 ? ret : 0;
 }
@@ -224,6 +228,15 @@ static long map_region(struct aspace *as, const struct request *rq, struct regio
 	return ret;
 }
 
+/* The region says so already, but Linux does not know. */
+static void lock_new_in_linux(struct aspace *as, struct region *r)
+{
+	u32 flags = r->flags & LOCK_FLAGS;
+
+	aspace_set_flags(as, r, flags, 0);
+	region_lock(as, r, flags);
+}
+
 static long map_request(struct aspace *as, const struct request *rq)
 {
 	struct region *r = kmalloc(sizeof(*r));
@@ -237,6 +250,8 @@ static long map_request(struct aspace *as, const struct request *rq)
 		start = r->start;
 		end = r->end;
 		aspace_add(as, r);
+		if ((r->flags & REGION_LINUX) && (r->flags & REGION_LOCKED))
+			lock_new_in_linux(as, r);
 		aspace_merge(as, end);
 		aspace_merge(as, start);
 		ret = start;
@@ -249,22 +264,46 @@ static long map_request(struct aspace *as, const struct request *rq)
 	return ret;
 }
 
-long aspace_map(struct aspace *as, const struct map_args *a)
+static bool wants_presence(const struct request *rq)
 {
-	struct request rq = { .args = a };
-	long ret = check_args(a, &rq.len);
+	if (rq->region_flags & REGION_LOCKED)
+		return !(rq->region_flags & REGION_ONFAULT);
+	return (rq->args->flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
+}
+
+static long map_any(struct aspace *as, struct request *rq)
+{
+	const struct map_args *a = rq->args;
+	long ret = check_args(a, &rq->len);
 
 	if (ret)
 		return ret;
-	request_flags(&rq);
-	if (!is_anonymous(a) || (rq.region_flags & REGION_LINUX)) {
-		ret = request_open(&rq);
+	request_flags(rq);
+	ret = aspace_lock_new(as, a->flags, rq->len, &rq->region_flags);
+	if (ret)
+		return ret;
+	if (!is_anonymous(a) || (rq->region_flags & REGION_LINUX)) {
+		ret = request_open(rq);
 		if (ret)
 			return ret;
 	}
-	ret = map_request(as, &rq);
+	ret = map_request(as, rq);
 	/* as Linux: the mapping stands even if not all of it can be made present now */
-	if (ret > 0 && rq.prot && (a->flags & (MAP_POPULATE | MAP_LOCKED)) && !(a->flags & MAP_NONBLOCK))
-		aspace_populate(as, ret, rq.len, rq.prot & PROT_WRITE);
+	if (ret > 0 && rq->prot && wants_presence(rq))
+		aspace_populate(as, ret, rq->len, rq->prot & PROT_WRITE);
 	return ret;
+}
+
+long aspace_map(struct aspace *as, const struct map_args *a)
+{
+	struct request rq = { .args = a };
+
+	return map_any(as, &rq);
+}
+
+long aspace_attach(struct aspace *as, const struct map_args *a)
+{
+	struct request rq = { .args = a, .shm = true };
+
+	return map_any(as, &rq);
 }

@@ -19,7 +19,7 @@ static u8 region_kind(const struct aspace *as, const struct region *r)
 static void answer(const struct aspace *as, const struct region *r, struct az_region *to)
 {
 	*to = (struct az_region){
-		.start = r->start, .end = r->end, .offset = r->file ? r->offset : 0, .handle = r->file ? r->file->handle : -1,
+		.start = r->start, .end = r->end, .offset = r->file ? r->offset : 0, .handle = r->file ? max(r->file->handle, -1) : -1,
 		.prot = r->prot, .kind = region_kind(as, r), .shared = !!(r->flags & REGION_SHARED),
 		.linux_backed = !!(r->flags & REGION_LINUX),
 	};

@@ -17,11 +17,17 @@
 #define REGION_DONTFORK	64u	/* madvise: a child does not get it */
 #define REGION_WIPEONFORK 128u	/* madvise: a child gets it empty */
 #define REGION_GROWSDOWN 256u	/* a touch below it extends it: stacks */
+#define REGION_LOCKED	512u	/* mlock */
+#define REGION_ONFAULT	1024u	/* with LOCKED: not made present ahead */
+#define REGION_NODUMP	2048u	/* madvise: not in a core file */
+
+#define FILE_LINUX	-1
+#define FILE_SHM	-2	/* a System V segment */
 
 /* A file behind regions. Its address identifies one mmap call for as long as somebody holds a reference. */
 struct file_ref {
 	u32 refs;		/* as->lock */
-	s64 handle;		/* AZ_CALL_FILE_OPEN's, -1 for Linux-backed regions */
+	s64 handle;		/* AZ_CALL_FILE_OPEN's, or FILE_* for Linux-backed regions */
 	struct file_ref *next;	/* as->lock: in as->closing */
 	struct file_ref *copy;	/* the child's, while fork.c copies regions */
 };

@@ -59,6 +59,8 @@ static long check_region(struct aspace *as, const struct remap_args *a) REQUIRES
 		return 0;
 	if (r->flags & REGION_KERNEL)
 		return -EFAULT;
+	if ((r->flags & REGION_LOCKED) && !lock_may_grow(as, grown(a)))
+		return -EAGAIN;
 	return aspace_room(as, grown(a), region_is_data(r) ? grown(a) : 0, 0);
 }
 
@@ -187,6 +189,8 @@ static void move_region(struct aspace *as, const struct remap_args *a, struct re
 		*copy = *r;
 		if (r->file)
 			r->file->refs++;
+		if (a->flags & MREMAP_DONTUNMAP)
+			aspace_set_flags(as, r, LOCK_FLAGS, 0);		/* the lock goes with the contents */
 		r = copy;
 	} else {
 		aspace_remove(as, r);
@@ -315,5 +319,7 @@ long aspace_remap(struct aspace *as, const struct remap_args *args)
 	aspace_begin(as);
 	ret = remap(as, &a);
 	aspace_end(as);
+	if (ret > 0 && a.new_len > a.old_len)
+		lock_populate(as, ret + a.old_len, ret + a.new_len);
 	return ret;
 }

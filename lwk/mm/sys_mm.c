@@ -33,7 +33,7 @@ long sys_brk(uaddr_t brk)
 	return aspace_brk(aspace_current(), brk);
 }
 
-long sys_madvise(uaddr_t addr, u64 length, int advice)
+long sys_madvise(struct frame *f, uaddr_t addr, u64 length, int advice)
 {
 	return aspace_advise(aspace_current(), addr, length, advice);
 }

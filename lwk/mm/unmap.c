@@ -183,6 +183,15 @@ static long range_drop(struct aspace *as, struct region *r, uaddr_t start, uaddr
 	return ret;
 }
 
+static bool may_drop(const struct region *r, u32 advice)
+{
+	if (r->flags & REGION_KERNEL)
+		return false;
+	if ((r->flags & REGION_LOCKED) && advice != MADV_DONTNEED_LOCKED)
+		return false;
+	return advice != MADV_FREE || !(r->file || (r->flags & REGION_SHARED));
+}
+
 /* As Linux: holes are passed over, and reported at the end. Linux-backed regions have nothing that the LWK could free. */
 static long drop_all(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 {
@@ -196,7 +205,7 @@ static long drop_all(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 		if (!r || r->start >= end)
 			break;
 		start = max(start, r->start);
-		if ((r->flags & REGION_KERNEL) || (advice == MADV_FREE && (r->file || (r->flags & REGION_SHARED))))
+		if (!may_drop(r, advice))
 			err = -EINVAL;
 		else if (!(r->flags & REGION_LINUX))
 			err = range_drop(as, r, start, min(end, r->end));
@@ -217,15 +226,50 @@ long range_whole(struct aspace *as, uaddr_t start, uaddr_t end)
 	return 0;
 }
 
+/* DONTDUMP and DODUMP; Linux never dumps the kernel's own pages. */
+static long range_dump(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
+{
+	u32 flag = advice == MADV_DONTDUMP ? REGION_NODUMP : 0;
+	long ret = range_whole(as, start, end);
+	struct region *r;
+
+	if (aspace_split(as, start) || aspace_split(as, end))
+		return -ENOMEM;
+	for_each_region(as, r, start, end) {
+		if ((r->flags & REGION_KERNEL) && !flag)
+			ret = -EINVAL;
+		else
+			aspace_set_flags(as, r, REGION_NODUMP, flag);
+	}
+	range_merge(as, start, end);
+	return ret;
+}
+
+/* Advice that has no effect here; Linux refuses to push out what is locked. */
+static long range_hint(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
+{
+	struct region *r;
+
+	for_each_region(as, r, start, end) {
+		if ((advice == MADV_COLD || advice == MADV_PAGEOUT) && (r->flags & (REGION_LOCKED | REGION_KERNEL)))
+			return -EINVAL;
+	}
+	return range_whole(as, start, end);
+}
+
 static long advise_range(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 {
 	switch (advice) {
-	case MADV_DONTNEED: case MADV_FREE:
+	case MADV_DONTNEED: case MADV_DONTNEED_LOCKED: case MADV_FREE:
 		return drop_all(as, start, end, advice);
 	case MADV_DONTFORK: case MADV_DOFORK: case MADV_WIPEONFORK: case MADV_KEEPONFORK:
 		return fork_advise(as, start, end, advice);
+	case MADV_DONTDUMP: case MADV_DODUMP:
+		return range_dump(as, start, end, advice);
+	case MADV_REMOVE:
+		return range_punch(as, start, end);
 	default:
-		return range_whole(as, start, end);
+		return range_hint(as, start, end, advice);
 	}
 }
 
@@ -236,7 +280,8 @@ long aspace_advise(struct aspace *as, uaddr_t addr, u64 len, u32 advice)
 	switch (advice) {
 	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_WILLNEED: case MADV_DONTNEED: case MADV_FREE:
 	case MADV_HUGEPAGE: case MADV_NOHUGEPAGE: case MADV_COLD: case MADV_PAGEOUT: case MADV_DONTFORK: case MADV_DOFORK:
-	case MADV_WIPEONFORK: case MADV_KEEPONFORK:
+	case MADV_WIPEONFORK: case MADV_KEEPONFORK: case MADV_DONTDUMP: case MADV_DODUMP: case MADV_REMOVE:
+	case MADV_POPULATE_READ: case MADV_POPULATE_WRITE: case MADV_DONTNEED_LOCKED:
 		break;
 	default:
 		return -EINVAL;
@@ -248,6 +293,8 @@ long aspace_advise(struct aspace *as, uaddr_t addr, u64 len, u32 advice)
 		return 0;
 	if (!range_valid(addr, len))
 		return -ENOMEM;
+	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
+		return aspace_populate_all(as, addr, len, advice == MADV_POPULATE_WRITE);
 	aspace_begin(as);
 	ret = advise_range(as, addr, addr + len, advice);
 	aspace_end(as);

@@ -62,6 +62,7 @@ static bool proc_memory(struct proc *proc)
 	if (!proc->shares_memory)
 		aspace_bind(proc->aspace, &shared->resident, &shared->committed);
 	aspace_set_limits(proc->aspace, shared->rlimit_as, shared->rlimit_data);
+	aspace_set_lock_limit(proc->aspace, shared->rlimit_memlock);
 	return true;
 }
 

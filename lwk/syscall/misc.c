@@ -127,11 +127,14 @@ long sys_exit_group(struct frame *f, int status)
 struct rlimit { u64 cur, max; };
 
 #define RLIMIT_DATA	2
+#define RLIMIT_MEMLOCK	8
 #define RLIMIT_AS	9
 #define NR_PRLIMIT64	302
 
 static void note_limit(struct proc *proc, u32 resource, u64 cur)
 {
+	if (resource == RLIMIT_MEMLOCK)
+		aspace_set_lock_limit(proc->aspace, cur);
 	if (resource == RLIMIT_AS)
 		proc->shared->rlimit_as = cur;
 	else if (resource == RLIMIT_DATA)

@@ -69,7 +69,7 @@ LINUX_HEADERS = """asm/ioctls.h asm/termbits.h asm/termios.h linux/sockios.h lin
 NOT_IN_HEADERS = {"ARCH_CET_STATUS"}		# of Linux 6.1; glibc has it of its own
 C_TYPES = {		# where `struct name` is not it; None: no fixed structure in Linux's headers
 	"cap_data": "struct __user_cap_data_struct", "cap_header": "struct __user_cap_header_struct",
-	"f_owner": "struct f_owner_ex", "file_handle": None, "ifreq": None, "gid": "__kernel_gid32_t", "i32": "int", "i64": "long",
+	"f_owner": "struct f_owner_ex", "shminfo": "struct shminfo64", "file_handle": None, "ifreq": None, "gid": "__kernel_gid32_t", "i32": "int", "i64": "long",
 	"itimerspec": "struct __kernel_itimerspec", "itimerval": "struct __kernel_old_itimerval",
 	"msqid_ds": "struct msqid64_ds", "sched_param": None, "semid_ds": "struct semid64_ds", "shmid_ds": "struct shmid64_ds",
 	"siginfo": "siginfo_t", "sigset": "sigset_t", "stack": "stack_t", "timespec": "struct __kernel_timespec",
@@ -182,7 +182,7 @@ def main():
 			test_generated_c(work, table)
 			test_linux_agrees(work, table)
 			rows = [r for r in table.rows + [s for r in table.rows for s in r.subs] if r.disposition == "refuse"]
-			ok(len(rows) > 100 and all(len(r.note) > 5 for r in rows), "every refusal says why")
+			ok(len(rows) > 50 and all(len(r.note) > 5 for r in rows), "every refusal says why")
 			listed = generate.tests_list(table)
 			ok("bad-pointer read 2\n" in listed and "differential getpid\n" in listed and "userfaultfd" not in listed, "tests are listed")
 		except TableError as error:

@@ -68,7 +68,7 @@ static void test_switch(void)
 
 static void test_ops(void)
 {
-	expect(call(28, 0x10000, 4096, 4) == 1028 && call(28, 0x10000, 4096, 9) == -EINVAL &&
+	expect(call(28, 0x10000, 4096, 4) == 1028 && call(28, 0x10000, 4096, 12) == -EINVAL &&
 	       call(28, 0x10000, 4096, 12345) == -EINVAL, "ops: madvise, implemented, refused and unknown");
 	expect(call(202, 0, 0, 0) == 1202 && call(202, 0, 0x80, 0) == 1202 && call(202, 0, 0x189, 0) == 1202,
 	       "ops: futex flags do not hide the op");

@@ -10,7 +10,11 @@
 #define MAP_ANONYMOUS	0x20
 #define LINUX_MPROTECT	10
 #define LINUX_MREMAP	25
+#define LINUX_MSYNC	26
+#define LINUX_MINCORE	27
 #define LINUX_MADVISE	28
+#define LINUX_MUNLOCK	150
+#define LINUX_MLOCK2	325
 
 struct fake_driver fake;
 _Thread_local struct aspace *fake_own_as;
@@ -18,6 +22,16 @@ _Thread_local struct aspace *fake_own_as;
 static struct aspace *served(void)
 {
 	return fake_own_as ? fake_own_as : fake.as;
+}
+
+u8 fake_buffer[PAGE_SIZE];
+
+long copy_to_user(uaddr_t dst, const void *src, u64 len)
+{
+	if (dst < BUFFER || len > PAGE_SIZE || dst + len > BUFFER + PAGE_SIZE)
+		return -EFAULT;
+	memcpy(fake_buffer + (dst - BUFFER), src, len);
+	return 0;
 }
 
 static void count(u32 *counter)
@@ -87,6 +101,41 @@ static long zap(uaddr_t addr, u64 len)
 	return 0;
 }
 
+/* Linux's own calls on what it backs, all of which succeed, and what only it knows. */
+static long dispatch_whole_calls(u32 nr, const u64 arg[6])
+{
+	switch (nr) {
+	case LINUX_MREMAP:
+		count(&fake.remaps);
+		return 0;
+	case LINUX_MADVISE:
+		count(&fake.advices);
+		return 0;
+	case LINUX_MSYNC:
+		count(&fake.syncs);
+		return 0;
+	case LINUX_MINCORE:
+		count(&fake.cores);
+		memset(fake_buffer + (arg[2] - BUFFER), 1, arg[1] / PAGE_SIZE);
+		return 0;
+	case LINUX_MUNLOCK:
+		count(&fake.unlocks);
+		return 0;
+	case LINUX_MLOCK2:
+		count(&fake.locks);
+		return 0;
+	case AZ_CALL_CAPABLE:
+		return fake.privileged;
+	case AZ_CALL_SHM_SIZE:
+		return arg[0] == 7 ? (long)fake.segment : -EINVAL;
+	case AZ_CALL_SHM_ATTACH:
+		count(&fake.maps);
+		return arg[2] == 7 && arg[1] == fake.segment ? 0 : -EIDRM;
+	default:
+		return -ENOSYS;
+	}
+}
+
 static long dispatch(u32 nr, const u64 arg[6])
 {
 	switch (nr) {
@@ -108,17 +157,11 @@ static long dispatch(u32 nr, const u64 arg[6])
 	case AZ_CALL_LINUX_FAULT:
 		count(&fake.faults);
 		return (FOREIGN_BASE + arg[0]) | (fake.read_only || !arg[1] ? 0 : 1);
-	case LINUX_MREMAP:
-		count(&fake.remaps);
-		return 0;
-	case LINUX_MADVISE:
-		count(&fake.advices);
-		return 0;
 	case LINUX_MPROTECT:
 		count(&fake.protects);
 		return 0;
 	default:
-		return -ENOSYS;
+		return dispatch_whole_calls(nr, arg);
 	}
 }
 

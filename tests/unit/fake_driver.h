@@ -15,6 +15,9 @@ struct fake_driver {
 	u32 calls;		/* a: all forwarded calls */
 	u32 opened, closed;	/* a */
 	u32 reads, zaps, maps, unmaps, faults, protects, advices, remaps;	/* a */
+	u32 locks, unlocks, syncs, cores;	/* a: mlock2, munlock, msync, mincore */
+	bool privileged;	/* has every capability */
+	u64 segment;		/* bytes of System V segment 7 */
 	u32 pin_order;		/* pins taken by zaps, of this order... */
 	paddr_t pinned;		/* ...the last of them */
 	u32 pins;
@@ -28,6 +31,10 @@ struct fake_driver {
 extern struct fake_driver fake;
 /* ...for a thread of another address space that is not fake.as */
 extern _Thread_local struct aspace *fake_own_as;
+
+/* The program's buffer for what calls write. */
+#define BUFFER		0x20000ULL
+extern u8 fake_buffer[PAGE_SIZE];
 
 /* Byte @offset of the file. */
 u8 fake_file_byte(u64 offset);

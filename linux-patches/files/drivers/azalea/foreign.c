@@ -7,6 +7,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/shm.h>
 #include <linux/syscalls.h>
 #include <asm/syscall.h>
 
@@ -109,15 +110,95 @@ long az_foreign_remap(struct az_job *job, const u64 *arg)
 	return ret;
 }
 
-/* (address, length, advice): what a fork of the proxy does with a range that is mapped here */
-long az_foreign_advise(const u64 *arg)
+static bool advice_is_known(u64 advice)
+{
+	return advice == MADV_DONTFORK || advice == MADV_DOFORK || advice == MADV_REMOVE || advice == MADV_POPULATE_READ ||
+	       advice == MADV_POPULATE_WRITE;
+}
+
+/* (address, length, advice): madvise for a range that is mapped here. Of what is removed the LWK has no frames any more. */
+long az_foreign_advise(struct az_job *job, const u64 *arg)
 {
 	struct pt_regs regs = { .di = arg[0], .si = arg[1], .dx = arg[2] };
 
-	if (!range_is_programs(arg[0], arg[1]) || (arg[2] != MADV_DONTFORK && arg[2] != MADV_DOFORK))
+	if (!range_is_programs(arg[0], arg[1]) || !advice_is_known(arg[2]))
 		return -EINVAL;
+	if (arg[2] == MADV_REMOVE)
+		unpin_range(job->space, arg[0], arg[1]);
 	return x64_sys_call(&regs, __NR_madvise);
 }
+
+/* (address, length, flags): msync. Linux does not see what the LWK's CPUs write, so every page that they may write is dirty. */
+long az_foreign_sync(struct az_job *job, const u64 *arg)
+{
+	struct pt_regs regs = { .di = arg[0], .si = arg[1], .dx = arg[2] };
+	unsigned long index;
+	void *entry;
+
+	if (!range_is_programs(arg[0], arg[1]))
+		return -EINVAL;
+	xa_for_each_range(&job->space->pins, index, entry, PHYS_PFN(arg[0]), PHYS_PFN(arg[0] + arg[1] - 1)) {
+		unsigned long value = (unsigned long)entry;
+
+		if (value & PIN_WRITABLE)
+			set_page_dirty_lock((struct page *)(value & ~PIN_WRITABLE));
+	}
+	return x64_sys_call(&regs, __NR_msync);
+}
+
+/* ---- System V segments ----------------------------------------------------------------------------------------- */
+
+static long shm_attach(u64 id, u64 addr, u64 prot, unsigned long *at)
+{
+	int flags = (prot & PROT_WRITE ? 0 : SHM_RDONLY) | (prot & PROT_EXEC ? SHM_EXEC : 0) | (addr ? SHM_REMAP : 0);
+
+	return do_shmat(id, (char __user *)addr, flags, at, SHMLBA);
+}
+
+static u64 mapped_length(unsigned long start)
+{
+	struct vm_area_struct *vma;
+	u64 length;
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, start);
+	length = vma ? vma->vm_end - start : 0;
+	mmap_read_unlock(current->mm);
+	return length;
+}
+
+/* (id, prot): Linux tells the size of a segment only to those who may attach it, so attach it for a moment, wherever there is room. */
+long az_foreign_shm_size(const u64 *arg)
+{
+	unsigned long start;
+	long ret = shm_attach(arg[0], 0, arg[1], &start);
+
+	if (ret)
+		return ret;
+	ret = mapped_length(start);
+	ksys_shmdt((char __user *)start);
+	return ret;
+}
+
+/* (address, length, id, prot) */
+long az_foreign_shm_attach(struct az_job *job, const u64 *arg)
+{
+	unsigned long start;
+	u64 length;
+	long ret;
+
+	if (!range_is_programs(arg[0], arg[1]))
+		return -EINVAL;
+	ret = shm_attach(arg[2], arg[0], arg[3], &start);
+	length = ret ? arg[1] : mapped_length(start);
+	if (!ret && length != arg[1])
+		ret = -EIDRM;		/* the number has passed to another segment meanwhile */
+	if (ret)
+		map_mirror(job->space, arg[0], length);
+	return ret;
+}
+
+/* ---- Frames ---------------------------------------------------------------------------------------------------- */
 
 static long pin_store(struct az_job *job, u64 addr, struct page *page, bool write)
 {

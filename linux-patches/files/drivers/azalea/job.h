@@ -176,8 +176,11 @@ long az_name_write(struct az_job *job, const u64 *arg);
 long az_foreign_map(struct az_job *job, const u64 *arg);
 long az_foreign_unmap(struct az_job *job, const u64 *arg);
 long az_foreign_protect(const u64 *arg);
-long az_foreign_advise(const u64 *arg);
+long az_foreign_advise(struct az_job *job, const u64 *arg);
 long az_foreign_remap(struct az_job *job, const u64 *arg);
+long az_foreign_sync(struct az_job *job, const u64 *arg);
+long az_foreign_shm_size(const u64 *arg);
+long az_foreign_shm_attach(struct az_job *job, const u64 *arg);
 long az_foreign_fault(struct az_job *job, const u64 *arg);
 void az_foreign_release(struct az_space *space);
 

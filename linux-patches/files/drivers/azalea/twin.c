@@ -13,6 +13,7 @@
  * While a twin is out for a signal, Linux may stop it, by job control or for a debugger or freezer, and no code of ours would run there
  * to say so. So the LWK thread stands still until its twin is back.
  */
+#include <linux/capability.h>
 #include <linux/entry-common.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
@@ -315,7 +316,8 @@ static bool closes(u32 nr, const u64 *arg, unsigned int fd)
 static bool is_special(const struct az_twin *twin, u32 nr, const u64 *arg)
 {
 	return nr >= AZ_CALL_PRIVATE || nr == __NR_rt_sigaction || nr == __NR_rt_sigprocmask || nr == __NR_mprotect ||
-	       nr == __NR_mremap || nr == __NR_madvise || nr == __NR_close_range || closes(nr, arg, twin->job->fd);
+	       nr == __NR_mremap || nr == __NR_madvise || nr == __NR_msync || nr == __NR_close_range ||
+	       closes(nr, arg, twin->job->fd);
 }
 
 /* Calls that use the thread's own registers or stack, or never return. */
@@ -354,7 +356,9 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 	case __NR_mremap:
 		return az_foreign_remap(twin->job, arg);
 	case __NR_madvise:
-		return az_foreign_advise(arg);
+		return az_foreign_advise(twin->job, arg);
+	case __NR_msync:
+		return az_foreign_sync(twin->job, arg);
 	case __NR_close_range:
 		return run_close_range(twin->job->fd, arg);
 	case __NR_close:
@@ -376,6 +380,12 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 		return az_foreign_map(twin->job, arg);
 	case AZ_CALL_LINUX_UNMAP:
 		return az_foreign_unmap(twin->job, arg);
+	case AZ_CALL_SHM_SIZE:
+		return az_foreign_shm_size(arg);
+	case AZ_CALL_SHM_ATTACH:
+		return az_foreign_shm_attach(twin->job, arg);
+	case AZ_CALL_CAPABLE:
+		return cap_valid(arg[0]) && capable(arg[0]);
 	case AZ_CALL_LINUX_FAULT:
 		return az_foreign_fault(twin->job, arg);
 	case AZ_CALL_PROGRAM:
