@@ -17,6 +17,10 @@ void frame_add_range(paddr_t start, u64 size, u32 node);
 void frame_stats_bind(struct az_node_stats *shared, u32 count);
 /* A naturally aligned block of 4 KB << order, contents undefined; from @node, else from any node with memory; 0 if none. */
 paddr_t frame_alloc(u32 order, u32 node);
+/* The same, from @first or the node after it that is in @nodes; 0 if none of those has one. */
+paddr_t frame_alloc_from(u32 order, u32 first, u64 nodes);
+u64 frame_nodes(void);			/* nodes with memory, one bit each */
+u32 frame_node(paddr_t p);
 /* An owner gives a block up. The last one's is free then; if it is pinned only after the last frame_unpin(). */
 void frame_free(paddr_t p, u32 order);
 /* Makes a block of @order 4 KB blocks, to be freed one by one; pins and owners are inherited. Another owner may have done it. */
@@ -53,6 +57,15 @@ void kfree(void *p);
 /* ---- region.c, aspace.c, fault.c, cow.c, fork.c ---- */
 
 struct aspace;			/* mm/aspace.h */
+
+/* Where frames come from: set_mempolicy(2), of a thread or of a region. */
+struct policy {
+	u16 mode;		/* MPOL_*; all zero is MPOL_DEFAULT */
+	u16 flags;		/* MPOL_F_STATIC_NODES and others, only remembered */
+	u32 home;		/* node + 1 that is tried first, 0: none */
+	u64 nodes;		/* that count: with LWK memory */
+	u64 asked;		/* as the program named them */
+};
 
 #define FAULT_WRITE	1
 #define FAULT_EXEC	2

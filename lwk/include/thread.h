@@ -13,6 +13,7 @@
 #include "azalea.h"
 #include "deadline.h"
 #include "list.h"
+#include "mm.h"
 #include "spinlock.h"
 
 struct frame;
@@ -116,6 +117,8 @@ struct thread {
 	uaddr_t rseq;			/* t */
 	u32 rseq_signature;		/* t */
 	struct restart restart;		/* t */
+	struct policy policy;		/* t: where its frames come from */
+	u32 interleaved;		/* t: frames taken by MPOL_INTERLEAVE */
 
 	struct futex_waiter futex;	/* its only wait, unless it waits for several words */
 	struct thread *pi_owner;	/* p: holder of the lock that this thread waits for, NULL: it waits for none */

@@ -135,6 +135,17 @@ bool range_is_free(struct aspace *as, uaddr_t start, u64 len);
 /* -ENOMEM if the range has a hole. */
 long range_whole(struct aspace *as, uaddr_t start, uaddr_t end);
 
+/* ---- policy.c ---- */
+struct placement {
+	u32 first;			/* node to try first */
+	u64 nodes;			/* that come next */
+	bool strict;			/* no others */
+	bool alternates;		/* neighbours come from other nodes: one page at a time */
+};
+/* Where the frame for the page of @span bytes at @addr comes from, when the current thread touches it. */
+struct placement policy_place(const struct region *r, uaddr_t addr, u64 span);
+paddr_t policy_alloc(const struct placement *from, u32 order);
+
 /* ---- lock.c ---- */
 #define LOCK_FLAGS	(REGION_LOCKED | REGION_ONFAULT)
 /* What a new region of @len bytes, made with MAP_* flags, gets of LOCK_FLAGS. 0, -EPERM, -EAGAIN. No lock held: forwards. */

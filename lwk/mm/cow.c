@@ -44,6 +44,7 @@ static void cow_install(struct aspace *as, uaddr_t addr, u64 e, paddr_t copy) RE
 long cow_break(struct aspace *as, uaddr_t addr, u64 *entry, bool small)
 {
 	u64 e = pte_load(entry), span = pte_span(e);
+	struct placement from = policy_place(region_find(as->regions, addr), addr, span);
 	u32 order = span_order(span);
 	paddr_t copy;
 	bool held;
@@ -52,7 +53,7 @@ long cow_break(struct aspace *as, uaddr_t addr, u64 *entry, bool small)
 		pte_set(entry, pte_make(pte_frame(e), region_find(as->regions, addr)->prot, span));
 		return 0;
 	}
-	copy = small && order ? 0 : frame_alloc(order, arch_node());
+	copy = small && order ? 0 : policy_alloc(&from, order);
 	if (!copy)
 		return order ? cow_split(as, entry, addr) : -ENOMEM;
 	held = frame_share(pte_frame(e), order);

@@ -21,6 +21,7 @@ struct window {
 	u64 offset;		/* in the file, of start */
 	u64 valid;		/* bytes with contents; pages beyond stay away */
 	bool large;		/* may be one 2 MB page */
+	struct placement from;
 	u32 order;
 	paddr_t block;
 };
@@ -67,7 +68,10 @@ static void window_choose(struct window *w, struct aspace *as, const struct regi
 	w->file = r->file;
 	window_clip(w, r, addr, LARGE_SIZE);
 	w->large = untouched && w->end - w->start == LARGE_SIZE && !(r->flags & REGION_SMALL);
-	if (!w->large && !r->file)
+	w->from = policy_place(r, addr, w->large ? LARGE_SIZE : PAGE_SIZE);
+	if (!w->large && w->from.alternates)
+		window_clip(w, r, addr, PAGE_SIZE);
+	else if (!w->large && !r->file)
 		window_clip(w, r, addr, AROUND);
 }
 
@@ -92,7 +96,7 @@ static bool window_alloc(struct window *w, uaddr_t addr)
 		w->order = 0;
 		while ((PAGE_SIZE << w->order) < w->end - w->start)
 			w->order++;
-		w->block = frame_alloc(w->order, arch_node());
+		w->block = policy_alloc(&w->from, w->order);
 	} while (!w->block && window_shrink(w, addr));
 	return w->block;
 }

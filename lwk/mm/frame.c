@@ -204,14 +204,40 @@ static paddr_t node_alloc(u32 node, u32 order)
 	return p;
 }
 
-paddr_t frame_alloc(u32 order, u32 node)
+paddr_t frame_alloc_from(u32 order, u32 first, u64 nodes_wanted)
 {
 	paddr_t p = 0;
 
 	check(order < ORDERS);
-	for (u32 i = 0; i < node_count && !p; i++)
-		p = node_alloc((node + i) % node_count, order);
+	for (u32 i = 0; i < node_count && !p; i++) {
+		u32 node = (first + i) % node_count;
+
+		if (nodes_wanted >> node & 1)
+			p = node_alloc(node, order);
+	}
 	return p;
+}
+
+paddr_t frame_alloc(u32 order, u32 node)
+{
+	return frame_alloc_from(order, node, ~0ULL);
+}
+
+u64 frame_nodes(void)
+{
+	u64 with_memory = 0;
+
+	for (u32 node = 0; node < node_count; node++)
+		with_memory |= (u64)nodes[node].present << node;
+	return with_memory;
+}
+
+u32 frame_node(paddr_t p)
+{
+	struct frame_range *r = range_of(p);
+
+	check(r);
+	return r->node;
 }
 
 static void block_free(struct frame_range *r, paddr_t p, u32 order) REQUIRES(node lock)

@@ -132,6 +132,8 @@ static bool can_merge(const struct region *a, const struct region *b)
 {
 	if (a->end != b->start || a->prot != b->prot || a->flags != b->flags || a->file != b->file)
 		return false;
+	if (!policy_is_same(&a->policy, &b->policy))
+		return false;
 	return !a->file || a->offset + (a->end - a->start) == b->offset;
 }
 

@@ -6,6 +6,7 @@
 #ifndef LWK_REGION_H
 #define LWK_REGION_H
 
+#include "mm.h"
 #include "types.h"
 
 #define REGION_SHARED	1u	/* MAP_SHARED */
@@ -38,12 +39,18 @@ struct region {
 	u32 flags;		/* REGION_* */
 	struct file_ref *file;	/* NULL: anonymous */
 	u64 offset;		/* in the file, of start */
+	struct policy policy;	/* mbind; MPOL_DEFAULT: the thread's */
 
 	struct region *left, *right;
 	u32 priority;		/* heap order keeps the tree balanced */
 	uaddr_t first, last;	/* smallest start and largest end below here */
 	u64 gap;		/* largest hole between regions below here */
 };
+
+static inline bool policy_is_same(const struct policy *a, const struct policy *b)
+{
+	return a->mode == b->mode && a->flags == b->flags && a->home == b->home && a->nodes == b->nodes && a->asked == b->asked;
+}
 
 /* The lowest region that ends above @addr, NULL if none: it contains @addr or is the next one. */
 struct region *region_next(struct region *tree, uaddr_t addr);

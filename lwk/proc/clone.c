@@ -46,6 +46,7 @@ void thread_inherit(struct thread *t, struct thread *parent, const struct frame 
 	t->gs_base = rdmsr(MSR_KERNEL_GS_BASE);
 	t->sigmask = ~SIG_UNBLOCKABLE;		/* as its twin; thread_main() tells it what to let through */
 	t->saved_sigmask = parent->sigmask;
+	t->policy = parent->policy;
 	if (a->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = a->child_tid;
 	if (a->flags & CLONE_CHILD_SETTID)

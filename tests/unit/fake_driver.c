@@ -34,6 +34,21 @@ long copy_to_user(uaddr_t dst, const void *src, u64 len)
 	return 0;
 }
 
+long copy_from_user(void *dst, uaddr_t src, u64 len)
+{
+	if (src < BUFFER || len > PAGE_SIZE || src + len > BUFFER + PAGE_SIZE)
+		return -EFAULT;
+	memcpy(dst, fake_buffer + (src - BUFFER), len);
+	return 0;
+}
+
+long clear_user(uaddr_t dst, u64 len)
+{
+	static const u8 zeros[PAGE_SIZE];
+
+	return len > PAGE_SIZE ? -EFAULT : copy_to_user(dst, zeros, len);
+}
+
 static void count(u32 *counter)
 {
 	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Memory that is short on request. The program is linked with --wrap for both functions. Included once per test program. */
+/* Memory that is short on request. The program is linked with --wrap for these functions. Included once per test program. */
 #ifndef SCARCE_H
 #define SCARCE_H
 
@@ -17,6 +17,12 @@ paddr_t __real_frame_alloc(u32 order, u32 node);
 paddr_t __wrap_frame_alloc(u32 order, u32 node)
 {
 	return fails() || (no_large && order == LARGE_ORDER) ? 0 : __real_frame_alloc(order, node);
+}
+
+paddr_t __real_frame_alloc_from(u32 order, u32 first, u64 nodes);
+paddr_t __wrap_frame_alloc_from(u32 order, u32 first, u64 nodes)
+{
+	return fails() || (no_large && order == LARGE_ORDER) ? 0 : __real_frame_alloc_from(order, first, nodes);
 }
 
 void *__real_kmalloc(size_t size);
