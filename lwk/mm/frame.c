@@ -57,8 +57,7 @@ struct frame_node {
 };
 
 static struct frame_range ranges[AZ_RANGES_MAX];
-static u32 range_count;			/* I after boot */
-static struct frame_range *largest = ranges;	/* I after boot: looked at first */
+static u32 range_count;			/* I after boot; the largest comes first: it is looked at first and used first */
 static struct frame_node nodes[AZ_NODES_MAX];
 static struct az_node_stats own_stats[AZ_NODES_MAX];
 static struct az_node_stats *stats = own_stats;
@@ -74,8 +73,6 @@ void frame_stats_bind(struct az_node_stats *shared, u32 count)
 
 static struct frame_range *range_of(paddr_t p)
 {
-	if (p >= largest->base && p < largest->end)
-		return largest;
 	for (u32 i = 0; i < range_count; i++) {
 		if (p >= ranges[i].base && p < ranges[i].end)
 			return &ranges[i];
@@ -128,29 +125,33 @@ static void node_init(struct frame_node *n)
 	n->present = true;
 }
 
+/* A place for a range of @size bytes, behind the larger ones. */
+static struct frame_range *range_place(u64 size)
+{
+	u32 i = range_count++;
+
+	for (; i > 0 && ranges[i - 1].end - ranges[i - 1].base < size; i--)
+		ranges[i] = ranges[i - 1];
+	return &ranges[i];
+}
+
 void frame_add_range(paddr_t start, u64 size, u32 node)
 {
-	paddr_t end = ALIGN_DOWN(start + size, LARGE_SIZE);
-	struct frame_range *r = &ranges[range_count];
-	paddr_t first;
+	paddr_t end = ALIGN_DOWN(start + size, LARGE_SIZE), base, first;
 	u64 total;
 
 	start = ALIGN_UP(start, PAGE_SIZE);
+	base = ALIGN_DOWN(start, LARGE_SIZE);
 	check(range_count < AZ_RANGES_MAX && node < node_count);
-	r->base = ALIGN_DOWN(start, LARGE_SIZE);
 	/* what is left of the last block that holds metadata is not worth the work at every boot */
-	first = ALIGN_UP(start + ((end - r->base) >> PAGE_SHIFT) * sizeof(struct frame_meta), LARGE_SIZE);
+	first = ALIGN_UP(start + ((end - base) >> PAGE_SHIFT) * sizeof(struct frame_meta), LARGE_SIZE);
 	if (start >= end || first >= end)
 		return;
 	if (!nodes[node].present)
 		node_init(&nodes[node]);
-	r->end = end;
-	r->fresh = first;
-	r->metadata = phys_to_virt(start);
-	r->node = node;
-	if (r->end - r->base > largest->end - largest->base)
-		largest = r;
-	range_count++;
+	*range_place(end - base) = (struct frame_range){
+		.base = base, .end = end, .fresh = first, .metadata = phys_to_virt(start), .node = node,
+	};
 
 	total = (end - first) >> PAGE_SHIFT;
 	stats[node].total += total;
