@@ -38,7 +38,7 @@ def run_vm(name, options, script):
     path = os.path.join(OUT, f"{name}.csv")
     command = [os.path.join(ROOT, "tools", "vm"), *options,
                "--timeout", str(TIMEOUT_SECONDS),
-               "--qemu-arg=-plugin", f"--qemu-arg={OUT}/icount.so,out={path}",
+               "--qemu-arg=-plugin", f"--qemu-arg={OUT}/icount.so,out={path},profile={OUT}/{name}.profile.csv",
                "--", "sh", "-ec", f"PATH={BIN}:$PATH; {script}"]
     if os.path.exists(path):
         os.unlink(path)

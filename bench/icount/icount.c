@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A QEMU plug-in that counts the instructions a guest executes between two
- * marks (see mark.h).  Load it with -plugin icount.so,out=FILE; README.md
- * describes the file it writes.
+ * marks (see mark.h).  Load it with -plugin icount.so,out=FILE[,profile=FILE];
+ * README.md describes the files it writes.
  *
  * Every virtual CPU has two running totals, user and kernel, told apart by
  * bit 63 of the instruction's address.  Opening a window remembers the totals
@@ -33,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile.h"
 #include "qemu-api.h"
 
 #define MAX_CPUS	1024
@@ -53,14 +54,13 @@ struct totals {
 struct window {
 	bool is_open;
 	unsigned int number;
+	unsigned long opening;		/* running number of the opening */
 	struct totals *start;		/* one per CPU, made at first use */
 };
 
 struct cpu {
 	struct totals totals;
-	bool in_rep;			/* the last instruction was a rep */
-	unsigned int rep_next;		/* page offset of its successor */
-	enum mode rep_mode;
+	const struct run *rep;		/* the last instruction, if a rep */
 	struct window windows[MAX_OPEN];	/* this CPU's thread only */
 } __attribute__((aligned(64)));
 
@@ -71,16 +71,13 @@ static unsigned int cpu_count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct window global_windows[MAX_OPEN];
 static FILE *out;
-static unsigned long closings;
+static unsigned long openings, closings;
 
-/* What a run needs to tell its callback fits into the callback's pointer. */
-union run {
-	struct {
-		uint16_t length;	/* instructions; of a rep: its bytes */
-		uint16_t offset;	/* of its first byte in the page */
-		uint16_t mode;
-	};
-	void *data;
+/* What the callback of a run is told. Never freed: QEMU does not say when it forgets a block. */
+struct run {
+	uint64_t vaddr;			/* of its first byte */
+	uint16_t length;		/* instructions; of a rep: its bytes */
+	enum mode mode;
 };
 
 static void totals_add(struct cpu *cpu, enum mode mode, uint64_t n)
@@ -96,38 +93,42 @@ static uint64_t totals_read(unsigned int cpu, enum mode mode)
 			       __ATOMIC_RELAXED);
 }
 
+static void run_count(unsigned int vcpu, const struct run *run, uint64_t n)
+{
+	totals_add(&cpus[vcpu], run->mode, n);
+	profile_add(vcpu, run->vaddr, n);
+}
+
 /*
  * A repeated string instruction is entered once per iteration but retires
  * once.  It is counted when its successor executes: if something else follows
  * instead (a page fault, an interrupt), it will be entered again later.
  */
-static void rep_settle(struct cpu *cpu, unsigned int next_offset)
+static void rep_settle(unsigned int vcpu, uint64_t next)
 {
-	if (next_offset == cpu->rep_next)
-		totals_add(cpu, cpu->rep_mode, 1);
-	cpu->in_rep = false;
+	const struct run *rep = cpus[vcpu].rep;
+
+	cpus[vcpu].rep = NULL;
+	if (((rep->vaddr + rep->length) & PAGE_MASK) == (next & PAGE_MASK))
+		run_count(vcpu, rep, 1);
 }
 
 static void run_executed(unsigned int vcpu, void *data)
 {
-	union run run = { .data = data };
-	struct cpu *cpu = &cpus[vcpu];
+	const struct run *run = data;
 
-	if (__builtin_expect(cpu->in_rep, 0))
-		rep_settle(cpu, run.offset);
-	totals_add(cpu, run.mode, run.length);
+	if (__builtin_expect(cpus[vcpu].rep != NULL, 0))
+		rep_settle(vcpu, run->vaddr);
+	run_count(vcpu, run, run->length);
 }
 
 static void rep_executed(unsigned int vcpu, void *data)
 {
-	union run run = { .data = data };
-	struct cpu *cpu = &cpus[vcpu];
+	const struct run *run = data;
 
-	if (cpu->in_rep)
-		rep_settle(cpu, run.offset);
-	cpu->in_rep = true;
-	cpu->rep_next = (run.offset + run.length) & PAGE_MASK;
-	cpu->rep_mode = run.mode;
+	if (cpus[vcpu].rep)
+		rep_settle(vcpu, run->vaddr);
+	cpus[vcpu].rep = run;
 }
 
 static struct window *window_find(struct window *set, unsigned int number)
@@ -136,6 +137,17 @@ static struct window *window_find(struct window *set, unsigned int number)
 		if (set[i].is_open && set[i].number == number)
 			return &set[i];
 	return NULL;
+}
+
+/* The number of the window that this CPU, or for global ones any, opened last of those still open; 0: none. */
+static unsigned int window_innermost(const struct window *set)
+{
+	const struct window *last = NULL;
+
+	for (int i = 0; i < MAX_OPEN; i++)
+		if (set[i].is_open && (!last || set[i].opening > last->opening))
+			last = &set[i];
+	return last ? last->number : 0;
 }
 
 static struct window *window_find_free(struct window *set)
@@ -181,6 +193,7 @@ static bool window_open(struct window *set, unsigned int number)
 		window->start[i].count[KERNEL] = totals_read(i, KERNEL);
 	}
 	window->number = number;
+	window->opening = ++openings;
 	window->is_open = true;
 	return is_new;
 }
@@ -210,12 +223,13 @@ static void mark_executed(unsigned int vcpu, void *data)
 {
 	unsigned int number = (uintptr_t)data / 2;
 	bool closes = (uintptr_t)data & 1;
-	struct cpu *cpu = &cpus[vcpu];
-	struct window *set = cpu->windows;
+	struct window *set = cpus[vcpu].windows;
+	const struct run *rep = cpus[vcpu].rep;
 	struct window *window;
+	unsigned int own;
 
-	if (cpu->in_rep)
-		rep_settle(cpu, cpu->rep_next);
+	if (rep)
+		rep_settle(vcpu, rep->vaddr + rep->length);
 	pthread_mutex_lock(&lock);
 	if (number >= FIRST_GLOBAL)
 		set = global_windows;
@@ -229,6 +243,8 @@ static void mark_executed(unsigned int vcpu, void *data)
 		else
 			lost_write_locked(number, vcpu);
 	}
+	own = window_innermost(cpus[vcpu].windows);
+	profile_window(vcpu, own, own ? own : window_innermost(global_windows));
 	pthread_mutex_unlock(&lock);
 }
 
@@ -265,11 +281,25 @@ static bool insn_is_rep(const uint8_t *byte, size_t size)
 	return false;
 }
 
+static struct run *run_new(uint64_t vaddr)
+{
+	struct run *run = calloc(1, sizeof(*run));
+
+	if (!run) {
+		perror("icount");
+		exit(1);
+	}
+	run->vaddr = vaddr;
+	run->mode = vaddr >> 63 ? KERNEL : USER;
+	return run;
+}
+
 /* Gives marks and reps their callback; returns false for any other. */
-static bool insn_is_special(struct qemu_plugin_insn *insn, union run run)
+static bool insn_is_special(struct qemu_plugin_insn *insn)
 {
 	const uint8_t *bytes = qemu_plugin_insn_data(insn);
 	size_t size = qemu_plugin_insn_size(insn);
+	struct run *run;
 	uint16_t number;
 
 	if (insn_is_mark(bytes, size, &number)) {
@@ -278,47 +308,35 @@ static bool insn_is_special(struct qemu_plugin_insn *insn, union run run)
 		return true;
 	}
 	if (insn_is_rep(bytes, size)) {
-		run.length = size;
+		run = run_new(qemu_plugin_insn_vaddr(insn));
+		run->length = size;
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, rep_executed,
-			QEMU_PLUGIN_CB_NO_REGS, run.data);
+			QEMU_PLUGIN_CB_NO_REGS, run);
 		return true;
 	}
 	return false;
 }
 
-static void run_register(struct qemu_plugin_insn *first, union run run)
-{
-	if (run.length)
-		qemu_plugin_register_vcpu_insn_exec_cb(first, run_executed,
-			QEMU_PLUGIN_CB_NO_REGS, run.data);
-}
-
 static void block_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	size_t count = qemu_plugin_tb_n_insns(tb);
-	struct qemu_plugin_insn *first = NULL;
-	union run run = { .data = NULL };
+	struct run *run = NULL;
 
 	(void)id;
 	for (size_t i = 0; i < count; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-		uint64_t vaddr = qemu_plugin_insn_vaddr(insn);
-		union run here = { .data = NULL };
 
-		here.offset = vaddr & PAGE_MASK;
-		here.mode = vaddr >> 63 ? KERNEL : USER;
-		if (insn_is_special(insn, here)) {
-			run_register(first, run);
-			run.length = 0;
+		if (insn_is_special(insn)) {
+			run = NULL;
 			continue;
 		}
-		if (!run.length) {
-			first = insn;
-			run = here;
+		if (!run) {
+			run = run_new(qemu_plugin_insn_vaddr(insn));
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, run_executed,
+				QEMU_PLUGIN_CB_NO_REGS, run);
 		}
-		run.length++;
+		run->length++;
 	}
-	run_register(first, run);
 }
 
 static void at_exit(qemu_plugin_id_t id, void *data)
@@ -334,7 +352,26 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 			if (cpus[cpu].windows[i].is_open)
 				lost_write_locked(cpus[cpu].windows[i].number,
 						  cpu);
+	profile_end();
 	pthread_mutex_unlock(&lock);
+}
+
+static const char usage[] = "icount: say where to write: -plugin icount.so,out=FILE[,profile=FILE]\n";
+
+/* Returns false after a message. */
+static bool option(const char *text)
+{
+	const char *path = strchr(text, '=');
+
+	if (!path || (strncmp(text, "out=", 4) && strncmp(text, "profile=", 8))) {
+		fprintf(stderr, "%s", usage);
+		return false;
+	}
+	path++;
+	if (*text == 'o' ? (out = fopen(path, "w")) != NULL : profile_begin(path))
+		return true;
+	perror(path);
+	return false;
 }
 
 QEMU_EXPORT int qemu_plugin_version = QEMU_API_VERSION;
@@ -345,18 +382,16 @@ QEMU_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info
 QEMU_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info,
 				    int argc, char **argv)
 {
-	if (argc != 1 || strncmp(argv[0], "out=", 4)) {
-		fprintf(stderr, "icount: say where to write: -plugin icount.so,out=FILE\n");
-		return -1;
-	}
 	if (!info->system_emulation || info->system.max_vcpus > MAX_CPUS) {
 		fprintf(stderr, "icount: works with qemu-system-x86_64 and at most %d CPUs\n",
 			MAX_CPUS);
 		return -1;
 	}
-	out = fopen(argv[0] + 4, "w");
+	for (int i = 0; i < argc; i++)
+		if (!option(argv[i]))
+			return -1;
 	if (!out) {
-		perror(argv[0] + 4);
+		fprintf(stderr, "%s", usage);
 		return -1;
 	}
 	cpu_count = info->system.max_vcpus;
