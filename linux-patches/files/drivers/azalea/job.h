@@ -72,7 +72,6 @@ struct az_twin {
 	struct az_job *job;
 	struct az_slot *slot;		/* I while bound */
 	wait_queue_head_t wait;		/* the slot's state or mailbox has changed */
-	unsigned int spin;		/* how often to look at the slot before sleeping */
 	bool handed;			/* the proxy is making a call and owes the result */
 	bool running;			/* inside a call of the program, which may be one to this device */
 	bool kept;			/* result is not in the slot yet: a signal goes first */
