@@ -11,7 +11,7 @@ BIN = os.path.join(ROOT, "build", "bin")
 OUT = os.path.join(ROOT, "build", "bench")
 TIMEOUT_SECONDS = 1200          # 128 CPUs, counted, on a small machine
 sys.path.insert(0, os.path.join(BENCH, "icount"))
-from counts import read_closings, read_names  # noqa: E402
+from counts import read_calls, read_closings, read_names  # noqa: E402
 
 
 class Failure(Exception):
@@ -38,7 +38,8 @@ def run_vm(name, options, script):
     path = os.path.join(OUT, f"{name}.csv")
     command = [os.path.join(ROOT, "tools", "vm"), *options,
                "--timeout", str(TIMEOUT_SECONDS),
-               "--qemu-arg=-plugin", f"--qemu-arg={OUT}/icount.so,out={path},profile={OUT}/{name}.profile.csv",
+               "--qemu-arg=-plugin", f"--qemu-arg={OUT}/icount.so,out={path},"
+               f"profile={OUT}/{name}.profile.csv",
                "--", "sh", "-ec", f"PATH={BIN}:$PATH; {script}"]
     if os.path.exists(path):
         os.unlink(path)
@@ -54,10 +55,14 @@ def run_vm(name, options, script):
 
 
 def windows():
-    """Return {name: number} of all windows."""
-    names = read_names([os.path.join(BENCH, "icount", "windows.h"),
-                        os.path.join(BENCH, "callcost", "windows.h")])
+    """Return {name: number} of the windows of the system's own programs."""
+    names = read_names([os.path.join(BENCH, "icount", "windows.h")])
     return {name: number for number, name in names.items()}
+
+
+def calls():
+    """Return callcost's list: {operation: (rounds, Linux's window, LWK's)}."""
+    return read_calls(os.path.join(BENCH, "callcost", "calls.h"))
 
 
 class Verdict:
@@ -66,6 +71,7 @@ class Verdict:
     def __init__(self):
         self.failed = False
 
-    def check(self, good, text):
-        print(f"{'pass' if good else 'FAIL'}: {text}")
+    def check(self, good, text, only_failure=False):
+        if not (good and only_failure):
+            print(f"{'pass' if good else 'FAIL'}: {text}")
         self.failed = self.failed or not good

@@ -45,12 +45,25 @@ def read_closings(path):
     return {w: list(c.values()) for w, c in closings.items()}, lost
 
 
+def read_calls(header):
+    """Return callcost's list: {operation: (rounds, Linux's window, LWK's)}."""
+    with open(header) as file:
+        text = file.read()
+    first = dict(re.findall(r"#define FIRST_WINDOW_(\w+)\s+(\d+)", text))
+    found = re.findall(r"\bCALL\((\w+), (\d+)\)", text)
+    return {name: (int(rounds), int(first["LINUX"]) + i, int(first["LWK"]) + i)
+            for i, (name, rounds) in enumerate(found)} if first else {}
+
+
 def read_names(headers):
-    """Return {number: name} from lines '#define WINDOW_NAME number'."""
+    """Return {number: name} from lines '#define WINDOW_NAME number' and from
+    callcost's list, whose windows are called linux_NAME and lwk_NAME."""
     names = {}
     pattern = re.compile(r"#define\s+WINDOW_(\w+)\s+(0x[0-9a-fA-F]+|\d+)\b")
     for header in headers:
         with open(header) as file:
             for name, number in pattern.findall(file.read()):
                 names[int(number, 0)] = name.lower()
+        for name, (_, linux, lwk) in read_calls(header).items():
+            names[linux], names[lwk] = f"linux_{name}", f"lwk_{name}"
     return names

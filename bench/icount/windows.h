@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Windows of the system's own programs; callcost's (1 to 31) are listed in
- * bench/callcost/windows.h.  Each number is given out once.
+ * Windows of the system's own programs; callcost's (64 to 191) are listed in
+ * bench/callcost/calls.h.  Each number is given out once.
  */
 #ifndef AZALEA_ICOUNT_WINDOWS_H
 #define AZALEA_ICOUNT_WINDOWS_H
