@@ -131,10 +131,8 @@ static void aspace_destroy(struct aspace *as)
 
 	check(!as->changing && list_empty(&as->waiters) && !as->detached);
 	spin_lock(&as->lock);
-	while ((entry = pt_next(as->pgd, &addr, AZ_USER_END, &span))) {
+	for_each_entry(as->pgd, entry, addr, AZ_USER_END, span)
 		entry_release(as, entry, span, true);
-		addr += span;
-	}
 	destroy_regions(as);
 	aspace_uncharge(as, *as->committed);
 	check(*as->resident == 0 && as->mapped == 0 && as->data == 0 && as->region_count == 0);
@@ -336,14 +334,13 @@ static void check_entries(struct aspace *as) REQUIRES(as->lock)
 	uaddr_t addr = 0;
 	u64 span, *entry;
 
-	while ((entry = pt_next(as->pgd, &addr, AZ_USER_END, &span))) {
+	for_each_entry(as->pgd, entry, addr, AZ_USER_END, span) {
 		u64 e = pte_load(entry);
 
 		if (e & AZ_PTE_COW)
 			check(!pte_writable(e) && !(e & (AZ_PTE_FOREIGN | AZ_PTE_MIRRORED | AZ_PTE_PINNED)));
 		else if (!(e & AZ_PTE_FOREIGN))
 			check(!frame_is_shared(pte_frame(e), span_order(span)));
-		addr += span;
 	}
 }
 

@@ -113,6 +113,8 @@ bool aspace_extend_stack(struct aspace *as, uaddr_t addr);
 long range_split(struct aspace *as, uaddr_t at);
 /* Hides all entries and flushes them from the TLBs. Returns true if Linux may have mirrored one: range_zap() must follow. */
 bool range_hide(struct aspace *as, uaddr_t start, uaddr_t end);
+/* As range_hide(), but leaves the flush to the caller, who must do it before anything else if *@flush is true afterwards. */
+bool range_hide_later(struct aspace *as, uaddr_t start, uaddr_t end, bool *flush);
 /* Has Linux remove its mirror; drops the lock meanwhile. An error means that the process ends; the entries must stay. */
 long range_zap(struct aspace *as, uaddr_t start, uaddr_t end);
 /*

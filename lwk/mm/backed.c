@@ -53,7 +53,7 @@ static long region_punch(struct aspace *as, const struct region *r, uaddr_t star
 	if (!(r->flags & REGION_LINUX))
 		return -EACCES;		/* whether the others may be written only Linux knows */
 	range_hide(as, start, end);
-	for (; (entry = pt_next(as->pgd, &addr, end, &span)); addr += span)
+	for_each_entry(as->pgd, entry, addr, end, span)
 		entry_release(as, entry, span, true);
 	as->zap_start = start;
 	as->zap_end = end;

@@ -125,20 +125,26 @@ static long copy_entries(struct aspace *parent, struct aspace *child, const stru
 	u64 span, *entry;
 	long ret = 0;
 
-	while (!ret && (entry = pt_next(parent->pgd, &addr, r->end, &span))) {
+	for_each_entry(parent->pgd, entry, addr, r->end, span) {
 		ret = copy_entry(child, r, addr, entry, span);
-		addr += span;
+		if (ret)
+			break;
 	}
 	return ret;
 }
 
 static long copy_memory(struct aspace *parent, struct aspace *child) REQUIRES(parent->lock)
 {
+	bool mirrored = false, flush = false;
 	struct region *r;
 	long ret = 0;
 
+	for_each_region(parent, r, 0, AZ_USER_END)
+		mirrored |= range_hide_later(parent, r->start, r->end, &flush);
+	if (flush)
+		arch_tlb_flush(parent, AZ_USER_START, AZ_USER_END);
 	/* no entry comes or goes while the lock is dropped: faults wait for the end of a zap */
-	if (range_hide(parent, AZ_USER_START, AZ_USER_END))
+	if (mirrored)
 		ret = range_zap(parent, AZ_USER_START, AZ_USER_END);
 	if (ret)
 		return ret;

@@ -242,7 +242,7 @@ static bool is_misplaced(struct aspace *as, uaddr_t start, uaddr_t end, u64 node
 {
 	u64 span, *entry;
 
-	for (; (entry = pt_next(as->pgd, &start, end, &span)); start += span) {
+	for_each_entry(as->pgd, entry, start, end, span) {
 		u64 e = pte_load(entry);
 
 		if (!(e & AZ_PTE_FOREIGN) && !(nodes >> frame_node(pte_frame(e)) & 1))

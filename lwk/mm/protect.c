@@ -79,7 +79,7 @@ void range_allow(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool z
 {
 	u64 span, *entry;
 
-	while ((entry = pt_next(as->pgd, &start, end, &span))) {
+	for_each_entry(as->pgd, entry, start, end, span) {
 		u64 e = pte_load(entry);
 
 		if (zapped)
@@ -89,7 +89,6 @@ void range_allow(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool z
 			pte_protect(entry, prot & ~PROT_WRITE);
 		else
 			pte_protect(entry, prot);
-		start += span;
 	}
 }
 

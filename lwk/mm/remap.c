@@ -123,7 +123,7 @@ static long make_places(struct aspace *as, const struct remap_args *a) REQUIRES(
 	uaddr_t addr = a->addr;
 	u64 span, *entry;
 
-	while ((entry = pt_next(as->pgd, &addr, a->addr + a->old_len, &span))) {
+	while ((entry = pt_first(as->pgd, &addr, a->addr + a->old_len, &span))) {
 		uaddr_t to = addr - a->addr + a->new_addr;
 
 		if (!(to & (span - 1)) && pt_make(as->pgd, to, span))
@@ -139,13 +139,12 @@ static void move_entries(struct aspace *as, const struct remap_args *a) REQUIRES
 	uaddr_t addr = a->addr;
 	u64 span, *entry, *to;
 
-	while ((entry = pt_next(as->pgd, &addr, a->addr + a->old_len, &span))) {
+	for_each_entry(as->pgd, entry, addr, a->addr + a->old_len, span) {
 		to = pt_make(as->pgd, addr - a->addr + a->new_addr, span);
 		check(to && !pte_load(to));
 		entry_settle(entry, span);
 		pte_set(to, pte_load(entry));
 		pte_set(entry, 0);
-		addr += span;
 	}
 }
 
@@ -173,10 +172,8 @@ static long move_linux(struct aspace *as, const struct remap_args *a, u32 prot) 
 		range_allow(as, addr, end, prot, false);
 		return ret;
 	}
-	while ((entry = pt_next(as->pgd, &addr, end, &span))) {
+	for_each_entry(as->pgd, entry, addr, end, span)
 		entry_release(as, entry, span, true);
-		addr += span;
-	}
 	return 0;
 }
 

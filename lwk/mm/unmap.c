@@ -28,20 +28,25 @@ long range_split(struct aspace *as, uaddr_t at)
 	return 0;
 }
 
-bool range_hide(struct aspace *as, uaddr_t start, uaddr_t end)
+bool range_hide_later(struct aspace *as, uaddr_t start, uaddr_t end, bool *flush)
 {
-	bool mirrored = false, present = false;
-	uaddr_t addr = start;
+	bool mirrored = false;
 	u64 span, *entry;
 
-	while ((entry = pt_next(as->pgd, &addr, end, &span))) {
+	for_each_entry(as->pgd, entry, start, end, span) {
 		u64 old = pte_hide(entry);
 
-		present |= pte_present(old);
+		*flush |= pte_present(old);
 		mirrored |= !!(old & AZ_PTE_MIRRORED);
-		addr += span;
 	}
-	if (present)
+	return mirrored;
+}
+
+bool range_hide(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	bool flush = false, mirrored = range_hide_later(as, start, end, &flush);
+
+	if (flush)
 		arch_tlb_flush(as, start, end);
 	return mirrored;
 }
@@ -88,10 +93,9 @@ u64 range_touched(struct aspace *as, uaddr_t start, uaddr_t end)
 	uaddr_t addr = start;
 	u64 bytes = 0, span, *entry;
 
-	while ((entry = pt_next(as->pgd, &addr, end, &span))) {
+	for_each_entry(as->pgd, entry, addr, end, span) {
 		if (!(pte_load(entry) & AZ_PTE_FOREIGN))
 			bytes += span;
-		addr += span;
 	}
 	return bytes;
 }
@@ -101,10 +105,9 @@ static void range_free(struct aspace *as, uaddr_t start, uaddr_t end, bool charg
 {
 	u64 span, *entry;
 
-	while ((entry = pt_next(as->pgd, &start, end, &span))) {
+	for_each_entry(as->pgd, entry, start, end, span) {
 		check(!pte_present(pte_load(entry)));	/* or a TLB may still know it */
 		entry_release(as, entry, span, charged);
-		start += span;
 	}
 }
 

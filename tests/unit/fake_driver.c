@@ -99,7 +99,7 @@ static long zap(uaddr_t addr, u64 len)
 	count(&fake.zaps);
 	for (u32 i = 0; fake.threads && i < 20; i++)
 		arch_relax();	/* time for others to get in the way */
-	while ((entry = pt_next(served()->pgd, &addr, end, &span))) {
+	for_each_entry(served()->pgd, entry, addr, end, span) {
 		u64 e = pte_load(entry);
 
 		if (e & AZ_PTE_MIRRORED) {
@@ -111,7 +111,6 @@ static long zap(uaddr_t addr, u64 len)
 				fake.pins++;
 			}
 		}
-		addr += span;
 	}
 	return 0;
 }

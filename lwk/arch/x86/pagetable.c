@@ -86,18 +86,37 @@ u64 *pt_make(u64 *pgd, uaddr_t addr, u64 span)
 	}
 }
 
-u64 *pt_next(u64 *pgd, uaddr_t *addr, uaddr_t end, u64 *span)
+/* The first entry that is not empty in the part of @table from *@addr to @end; moves *@addr there. */
+static u64 *next_in(u64 *table, u32 level, uaddr_t *addr, uaddr_t end)
 {
-	while (*addr < end) {
-		u64 *entry = pt_find(pgd, *addr, span);
+	u32 shift = PAGE_SHIFT + 9 * level;
+	u64 first = *addr >> shift, last = min((end - 1) >> shift, first | (ENTRIES - 1));
 
-		if (entry && pte_load(entry)) {
-			*addr = ALIGN_DOWN(*addr, *span);
+	for (u64 n = first; n <= last; n++) {
+		u64 *entry = &table[n % ENTRIES];
+		u64 e = pte_load(entry);
+
+		if (!e)
+			continue;
+		if (n != first)
+			*addr = n << shift;
+		if (level && is_table(e))
+			entry = next_in(table_of(e), level - 1, addr, end);
+		if (entry)
 			return entry;
-		}
-		*addr = ALIGN_DOWN(*addr, *span) + *span;
 	}
 	return NULL;
+}
+
+u64 *pt_first(u64 *pgd, uaddr_t *addr, uaddr_t end, u64 *span)
+{
+	u64 *entry = *addr < end ? next_in(pgd, LEVELS - 1, addr, end) : NULL;
+
+	if (entry) {
+		*span = pte_span(pte_load(entry));
+		*addr = ALIGN_DOWN(*addr, *span);
+	}
+	return entry;
 }
 
 bool pt_split(u64 *entry)

@@ -25,8 +25,8 @@
 u64 *pt_find(u64 *pgd, uaddr_t addr, u64 *span);
 /* The place for an entry of @span bytes, tables made as needed; NULL if memory is short or another span is in use there. */
 u64 *pt_make(u64 *pgd, uaddr_t addr, u64 span);
-/* The first entry that is not empty in [*@addr, @end); moves *@addr to what it stands for. NULL at the end. */
-u64 *pt_next(u64 *pgd, uaddr_t *addr, uaddr_t end, u64 *span);
+/* The first entry that is not empty in [*@addr, @end); moves *@addr to what it stands for. NULL if there is none. */
+u64 *pt_first(u64 *pgd, uaddr_t *addr, uaddr_t end, u64 *span);
 /* Replaces a 2 MB entry by 512 of 4 KB with the same meaning. False if memory is short. */
 bool pt_split(u64 *entry);
 /* Frees all tables below 512 entries / 2 of @pgd, and @pgd; the entries' frames are the caller's business. */
@@ -71,6 +71,20 @@ static inline void pte_set(u64 *entry, u64 e)
 {
 	__atomic_store_n(entry, e, __ATOMIC_RELEASE);
 }
+
+/* The entry after @entry, which stands for *@addr and *@span; otherwise as pt_first(). Quick if it is the next one of the same table. */
+static inline u64 *pt_after(u64 *pgd, u64 *entry, uaddr_t *addr, uaddr_t end, u64 *span)
+{
+	*addr += *span;
+	if (*span == PAGE_SIZE && (*addr & (LARGE_SIZE - 1)) && *addr < end && pte_load(entry + 1))
+		return entry + 1;
+	return pt_first(pgd, addr, end, span);
+}
+
+/* Visits all entries from @addr to @end; @addr and @span say what @entry stands for. The body may empty or change it, not split it. */
+#define for_each_entry(pgd, entry, addr, end, span)				\
+	for ((entry) = pt_first(pgd, &(addr), end, &(span)); (entry);		\
+	     (entry) = pt_after(pgd, entry, &(addr), end, &(span)))
 
 /* Changes what is allowed; frame and software bits stay, whatever the driver does meanwhile. */
 void pte_protect(u64 *entry, u32 prot);

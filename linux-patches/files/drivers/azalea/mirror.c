@@ -356,13 +356,45 @@ bool az_mirror_has_pinned(void)
 	return !xa_empty(&pinned);
 }
 
-/* ---- Looking --------------------------------------------------------------------------------------------------- */
+/* ---- Walking the LWK's tables --------------------------------------------------------------------------------- */
 
 struct walk {
 	u64 start, end;
-	struct az_usage *usage;
+	void (*leaf)(struct walk *walk, u64 *entry, u64 addr, u32 shift);	/* for each entry that is not empty */
+	struct az_usage *usage;		/* of usage_leaf */
+	bool present;			/* of zap_leaf: also entries that are still present, as nobody uses them any more */
 	unsigned long tables;		/* page tables seen */
 };
+
+/* The part of the tree at @table, which maps addresses from @base, one entry per 1 << @shift bytes. */
+static void walk_table(struct walk *walk, u64 table, u64 base, u32 shift)
+{
+	u64 size = 1ULL << shift, addr = max(base, walk->start & ~(size - 1)), end = min(base + (size << 9), walk->end);
+	u64 *entries = __va(table);
+
+	if (walk->tables++ > TABLES_MAX || !az_phys_is_lwk(table, PAGE_SIZE))
+		return;
+	cond_resched();
+	for (; addr < end; addr += size) {
+		u64 *entry = &entries[(addr >> shift) & (PTRS_PER_PTE - 1)], value = READ_ONCE(*entry);
+
+		if ((value & _PAGE_PRESENT) && !is_leaf(value, shift))
+			walk_table(walk, value & PTE_FRAME, addr, shift - 9);
+		else if (value && shift < TOP_SHIFT)
+			walk->leaf(walk, entry, addr, shift);
+	}
+}
+
+/* Without the LWK's locks: it never frees a table while its process lives. */
+static void walk_tables(struct az_job *job, struct walk *walk)
+{
+	u64 pgd = READ_ONCE(az_job_proc(job)->pgd) & PTE_FRAME;
+
+	if (pgd)
+		walk_table(walk, pgd, 0, TOP_SHIFT);
+}
+
+/* ---- Looking --------------------------------------------------------------------------------------------------- */
 
 static u32 node_of(u64 phys)
 {
@@ -375,9 +407,9 @@ static u32 node_of(u64 phys)
 	return 0;
 }
 
-static void usage_leaf(struct walk *walk, u64 value, u64 addr, u32 shift)
+static void usage_leaf(struct walk *walk, u64 *entry, u64 addr, u32 shift)
 {
-	u64 bytes = min(walk->end, addr + (1ULL << shift)) - max(walk->start, addr);
+	u64 value = READ_ONCE(*entry), bytes = min(walk->end, addr + (1ULL << shift)) - max(walk->start, addr);
 
 	if (value & AZ_PTE_FOREIGN) {
 		walk->usage->foreign += bytes;
@@ -388,51 +420,22 @@ static void usage_leaf(struct walk *walk, u64 value, u64 addr, u32 shift)
 	walk->usage->node[node_of(value & PTE_FRAME)] += bytes;
 }
 
-/* As zap_table(): tables are read without the LWK's locks, which never frees one while its process lives. */
-static void usage_table(struct walk *walk, u64 table, u64 base, u32 shift)
-{
-	u64 size = 1ULL << shift, addr = max(base, walk->start & ~(size - 1)), end = min(base + (size << 9), walk->end);
-
-	if (walk->tables++ > TABLES_MAX)
-		return;
-	cond_resched();
-	for (; addr < end; addr += size) {
-		u64 *entry = table_entry(table, addr, shift), value;
-
-		if (!entry)
-			return;
-		value = READ_ONCE(*entry);
-		if ((value & _PAGE_PRESENT) && !is_leaf(value, shift))
-			usage_table(walk, value & PTE_FRAME, addr, shift - 9);
-		else if (value && shift < TOP_SHIFT)
-			usage_leaf(walk, value, addr, shift);
-	}
-}
-
 void az_mirror_usage(struct az_job *job, u64 start, u64 end, struct az_usage *usage)
 {
-	struct walk walk = { .start = start, .end = min(end, AZ_USER_END), .usage = usage };
-	u64 pgd = READ_ONCE(az_job_proc(job)->pgd) & PTE_FRAME;
+	struct walk walk = { .start = start, .end = min(end, AZ_USER_END), .leaf = usage_leaf, .usage = usage };
 
-	if (pgd)
-		usage_table(&walk, pgd, 0, TOP_SHIFT);
+	walk_tables(job, &walk);
 }
 
 /* ---- Zap ------------------------------------------------------------------------------------------------------- */
 
-struct zap {
-	u64 start, end;
-	bool present;			/* also entries that are still present: nobody uses them any more */
-	unsigned long tables;		/* page tables seen */
-};
-
-static void zap_leaf(struct zap *zap, u64 *entry, u64 value, u32 shift)
+static void zap_leaf(struct walk *walk, u64 *entry, u64 addr, u32 shift)
 {
-	u64 phys = value & PTE_FRAME & ~((1ULL << shift) - 1);
+	u64 value = READ_ONCE(*entry), phys = value & PTE_FRAME & ~((1ULL << shift) - 1);
 
 	if (!(value & AZ_PTE_MIRRORED) || (value & (AZ_PTE_FOREIGN | AZ_PTE_PINNED)))
 		return;
-	if ((value & _PAGE_PRESENT) && !zap->present)
+	if ((value & _PAGE_PRESENT) && !walk->present)
 		return;
 	if (!az_phys_is_lwk(phys, 1ULL << shift) || !frame_in_use(phys, shift - PAGE_SHIFT))
 		return;
@@ -440,43 +443,15 @@ static void zap_leaf(struct zap *zap, u64 *entry, u64 value, u32 shift)
 		set_bit(ilog2(AZ_PTE_PINNED), (unsigned long *)entry);
 }
 
-/* The part of the tree at @table, which maps addresses from @base, one entry per 1 << @shift bytes. */
-static void zap_table(struct zap *zap, u64 table, u64 base, u32 shift)
-{
-	u64 size = 1ULL << shift, addr = max(base, zap->start & ~(size - 1)), end = min(base + (size << 9), zap->end);
-
-	if (zap->tables++ > TABLES_MAX)
-		return;
-	for (; addr < end; addr += size) {
-		u64 *entry = table_entry(table, addr, shift), value;
-
-		if (!entry)
-			return;
-		value = READ_ONCE(*entry);
-		if ((value & _PAGE_PRESENT) && !is_leaf(value, shift))
-			zap_table(zap, value & PTE_FRAME, addr, shift - 9);
-		else if (shift < TOP_SHIFT)
-			zap_leaf(zap, entry, value, shift);
-	}
-}
-
-static void zap_range(struct az_job *job, struct zap *zap)
-{
-	u64 pgd = READ_ONCE(az_job_proc(job)->pgd) & PTE_FRAME;
-
-	if (pgd)
-		zap_table(zap, pgd, 0, TOP_SHIFT);
-}
-
 long az_mirror_zap(struct az_job *job, u64 start, u64 length)
 {
-	struct zap zap = { .start = start & PAGE_MASK, .end = PAGE_ALIGN(start + length) };
+	struct walk walk = { .start = start & PAGE_MASK, .end = PAGE_ALIGN(start + length), .leaf = zap_leaf };
 
 	if (start < AZ_USER_START || length > AZ_USER_END || start + length > AZ_USER_END)
 		return -EINVAL;
 	down_write(&job->space->mirror);
-	mirror_unmap(job, zap.start, zap.end - zap.start);
-	zap_range(job, &zap);
+	mirror_unmap(job, walk.start, walk.end - walk.start);
+	walk_tables(job, &walk);
 	up_write(&job->space->mirror);
 	return 0;
 }
@@ -490,7 +465,7 @@ void az_mirror_remove(struct az_job *job)
 
 void az_mirror_quarantine(struct az_job *job)
 {
-	struct zap zap = { .start = 0, .end = AZ_USER_END, .present = true };
+	struct walk walk = { .end = AZ_USER_END, .leaf = zap_leaf, .present = true };
 
-	zap_range(job, &zap);
+	walk_tables(job, &walk);
 }
