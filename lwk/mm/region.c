@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The tree of regions: a treap. Keys are start addresses in order from left to right, priorities are pseudo-random and fall
- * from the root down, so the depth is logarithmic whatever the program does. Everything is made of two operations:
- * cut (a tree into those below and those at or above an address) and join (its inverse).
+ * from the root down, so the depth is logarithmic whatever the program does. To insert is to go down to where the priority belongs and
+ * cut what is there into those below and those above; to remove is to join them again.
  *
  * Each node sums up its subtree: first and last address, and the largest hole inside, which lets region_gap() skip subtrees
  * without room.
@@ -53,6 +53,41 @@ static struct region *tree_join(struct region *below, struct region *above)
 	return above;
 }
 
+static struct region *tree_insert(struct region *t, struct region *r)
+{
+	if (!t || r->priority > t->priority) {
+		tree_cut(t, r->start, &r->left, &r->right);
+		t = r;
+	} else if (t->start < r->start) {
+		t->right = tree_insert(t->right, r);
+	} else {
+		t->left = tree_insert(t->left, r);
+	}
+	node_sum(t);
+	return t;
+}
+
+static struct region *tree_remove(struct region *t, const struct region *r)
+{
+	check(t);
+	if (t == r)
+		return tree_join(t->left, t->right);
+	if (t->start < r->start)
+		t->right = tree_remove(t->right, r);
+	else
+		t->left = tree_remove(t->left, r);
+	node_sum(t);
+	return t;
+}
+
+/* @r has another end, and the same neighbours. */
+static void tree_resum(struct region *t, const struct region *r)
+{
+	if (t != r)
+		tree_resum(t->start < r->start ? t->right : t->left, r);
+	node_sum(t);
+}
+
 /* Need not be good or equal on all CPUs: only keeps the tree shallow. */
 static u32 random_priority(void)
 {
@@ -90,23 +125,13 @@ struct region *region_find(struct region *t, uaddr_t addr)
 
 void region_insert(struct region **tree, struct region *r)
 {
-	struct region *below, *above;
-
-	r->left = r->right = NULL;
 	r->priority = random_priority();
-	node_sum(r);
-	tree_cut(*tree, r->start, &below, &above);
-	*tree = tree_join(tree_join(below, r), above);
+	*tree = tree_insert(*tree, r);
 }
 
 void region_remove(struct region **tree, struct region *r)
 {
-	struct region *below, *self, *above;
-
-	tree_cut(*tree, r->start, &below, &above);
-	tree_cut(above, r->start + 1, &self, &above);
-	check(self == r && !r->left && !r->right);
-	*tree = tree_join(below, above);
+	*tree = tree_remove(*tree, r);
 }
 
 struct region *region_split(struct region **tree, struct region *r, uaddr_t at)
@@ -121,9 +146,8 @@ struct region *region_split(struct region **tree, struct region *r, uaddr_t at)
 	upper->offset += at - r->start;
 	if (r->file)
 		r->file->refs++;
-	region_remove(tree, r);
 	r->end = at;
-	region_insert(tree, r);
+	tree_resum(*tree, r);
 	region_insert(tree, upper);
 	return upper;
 }
@@ -145,9 +169,8 @@ struct region *region_merge(struct region **tree, uaddr_t at)
 	if (!a || !b || a == b || !can_merge(a, b))
 		return NULL;
 	region_remove(tree, b);
-	region_remove(tree, a);
 	a->end = b->end;
-	region_insert(tree, a);
+	tree_resum(*tree, a);
 	return b;
 }
 
