@@ -66,12 +66,18 @@ def calls():
 
 
 class Verdict:
-    """Prints pass and fail lines and remembers whether any failed."""
+    """Prints results as TAP and remembers whether one was bad."""
 
     def __init__(self):
         self.failed = False
+        self.count = 0
 
-    def check(self, good, text, only_failure=False):
-        if not (good and only_failure):
-            print(f"{'pass' if good else 'FAIL'}: {text}")
+    def check(self, good, text):
+        self.count += 1
+        print(f"{'ok' if good else 'not ok'} {self.count} - {text}")
         self.failed = self.failed or not good
+
+    def end(self):
+        """Print the plan and exit."""
+        print(f"1..{self.count}")
+        sys.exit(self.failed)
