@@ -61,6 +61,7 @@ struct aspace {
 	struct region *regions;		/* l */
 	u32 region_count;		/* l */
 	uaddr_t zap_start, zap_end;	/* l */
+	u64 taken_back;			/* l: how often Linux was told to let go of frames that it had lent; see fault_linux() */
 	struct region *detached;	/* l: taken out by range_unmap(), linked by right */
 	struct file_ref *closing;	/* l: nobody uses these any more; to be closed without the lock */
 	struct limbo *limbo;		/* l: frames that Linux may still be writing to, until it is certain that it does not */

@@ -57,6 +57,7 @@ static long region_punch(struct aspace *as, const struct region *r, uaddr_t star
 		entry_release(as, entry, span, true);
 	as->zap_start = start;
 	as->zap_end = end;
+	as->taken_back++;
 	spin_unlock(&as->lock);
 	ret = FORWARD(LINUX_MADVISE, start, end - start, MADV_REMOVE);
 	spin_lock(&as->lock);

@@ -229,18 +229,24 @@ static void foreign_install(struct aspace *as, const struct region *r, uaddr_t p
 	if (!entry)
 		return;		/* memory is short: the fault comes again */
 	old = pte_load(entry);
+	if (old && !(granted & 1))
+		return;		/* another thread was faster and may have got more */
 	pte_set(entry, pte_make(pte_frame(granted), prot, PAGE_SIZE) | AZ_PTE_FOREIGN);
 	if (pte_present(old))
 		arch_tlb_flush(as, page, page + PAGE_SIZE);
 }
 
-/* Called with the lock, returns without. */
+/*
+ * Called with the lock, returns without. Linux holds a frame that it lends until the LWK tells it to let go of the range. If that happens
+ * between Linux's answer and the lock, the answer is worth nothing, even if the region looks as before.
+ */
 static long fault_linux(struct aspace *as, struct region *r, uaddr_t addr, u32 access)
 {
 	struct file_ref *file = r->file;
 	uaddr_t page = ALIGN_DOWN(addr, PAGE_SIZE);
 	/* the processor has no right to write alone, and Linux gives nothing to read that may only be written */
 	bool write = (access & FAULT_WRITE) || (r->prot & (PROT_READ | PROT_WRITE)) == PROT_WRITE;
+	u64 taken_back = as->taken_back;
 	long ret;
 
 	file->refs++;
@@ -248,7 +254,7 @@ static long fault_linux(struct aspace *as, struct region *r, uaddr_t addr, u32 a
 	ret = FORWARD(AZ_CALL_LINUX_FAULT, page, write);
 	spin_lock(&as->lock);
 	r = region_find(as->regions, addr);
-	if (!r || r->file != file || is_zapped(as, page, page + PAGE_SIZE)) {
+	if (!r || r->file != file || is_zapped(as, page, page + PAGE_SIZE) || as->taken_back != taken_back) {
 		ret = AGAIN;
 	} else if (ret < 0 || ((access & FAULT_WRITE) && !(ret & 1))) {
 		ret = ret == -ENOMEM ? -ENOMEM : -EIO;

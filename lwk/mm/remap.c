@@ -76,6 +76,7 @@ static long remap_in_linux(struct aspace *as, const struct remap_args *a, u64 fl
 
 	as->zap_start = a->addr;
 	as->zap_end = a->addr + a->old_len;
+	as->taken_back++;
 	spin_unlock(&as->lock);
 	ret = FORWARD(LINUX_MREMAP, a->addr, a->old_len, a->new_len, flags, a->new_addr);
 	spin_lock(&as->lock);

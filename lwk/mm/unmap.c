@@ -131,6 +131,7 @@ static void detached_free(struct aspace *as, bool keep_frames)
 	while ((r = as->detached)) {
 		as->detached = r->right;
 		if (r->flags & REGION_LINUX) {
+			as->taken_back++;
 			spin_unlock(&as->lock);
 			FORWARD(AZ_CALL_LINUX_UNMAP, r->start, r->end - r->start);
 			spin_lock(&as->lock);

@@ -18,6 +18,9 @@
 #define NOREPLACE	0x100000
 #define DONTNEED	4
 #define FREE		8
+#define REMOVE		9
+#define MAYMOVE		1
+#define TO_FIXED	2
 
 #define SLABS_KEPT	10	/* kmalloc: one empty slab for each size */
 
@@ -675,6 +678,49 @@ static void linux_backed_goes_during_a_fault(void **state)
 	assert_int_equal(fault(P(1), 0), MAPERR);
 }
 
+static void punch_during_fault(void)
+{
+	assert_int_equal(aspace_advise(as, P(1), PAGE_SIZE, REMOVE), 0);
+}
+
+static void move_and_return_during_fault(void)
+{
+	struct remap_args there = { P(0), 8 * PAGE_SIZE, 8 * PAGE_SIZE, MAYMOVE | TO_FIXED, P(100) };
+	struct remap_args back = { P(100), 8 * PAGE_SIZE, 8 * PAGE_SIZE, MAYMOVE | TO_FIXED, P(0) };
+
+	assert_int_equal(aspace_remap(as, &there), P(100));
+	assert_int_equal(aspace_remap(as, &back), P(0));
+}
+
+/* Linux has answered, and lets the frame go before it is installed: the region looks as before, but the answer is void. */
+static void a_lent_frame_is_taken_back_during_its_fault(void **state)
+{
+	map(P(0), 8 * PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
+	fake.during = punch_during_fault;
+	assert_int_equal(fault(P(1), 0), 0);
+	assert_int_equal(fake.faults, 2);
+	fake.during = move_and_return_during_fault;
+	assert_int_equal(fault(P(2), 0), 0);
+	assert_int_equal(fake.faults, 4);
+	fake.during = punch_during_fault;	/* now of another page: that may cost a question, no more */
+	assert_int_equal(fault(P(3), FAULT_WRITE), 0);
+	assert_true(span_at(P(3)));
+}
+
+static void more_rights_during_a_fault(void)
+{
+	assert_int_equal(fault(P(1), FAULT_WRITE), 0);
+}
+
+static void a_slower_fault_takes_no_right_away(void **state)
+{
+	map(P(0), 8 * PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
+	fake.during = more_rights_during_a_fault;
+	assert_int_equal(fault(P(1), 0), 0);
+	assert_true(pte_writable(*pt_find(as->pgd, P(1), &(u64){ 0 })));
+	assert_int_equal(fake.faults, 2);
+}
+
 /* ---- The mirror ---- */
 
 static void what_was_not_mirrored_costs_no_call(void **state)
@@ -869,6 +915,7 @@ int main(void)
 		T(text_fits_when_nothing_else_does), T(limits_of_the_process), T(heap), T(advice), T(populate),
 		T(private_file), T(private_file_large_page), T(parts_of_a_file), T(world_changes_during_a_read), T(failed_reads),
 		T(linux_backed), T(nothing_shared_is_linux_backed), T(linux_backed_goes_during_a_fault),
+		T(a_lent_frame_is_taken_back_during_its_fault), T(a_slower_fault_takes_no_right_away),
 		T(what_was_not_mirrored_costs_no_call), T(mirrored_memory_is_zapped_first), T(pinned_frames_are_quarantined),
 		T(pinned_frames_that_stay), T(pinned_at_the_end), T(faults_while_a_range_goes), T(zap_begins_during_a_fault),
 		T(failed_zap),
