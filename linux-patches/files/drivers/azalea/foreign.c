@@ -3,6 +3,10 @@
  * Foreign memory: what the program maps but Linux must own (files shared for writing, /dev/shm, devices). The proxy really maps
  * it at the program's address, in place of the mirror, and the LWK asks for one 4 KB frame at a time, which stays pinned until the
  * mapping goes. The LWK marks such entries FOREIGN.
+ *
+ * An address has at most two pins, one for reading and one for writing, and the first of each kind stays: what another thread of the
+ * LWK was told a moment ago, and installs a moment later, is held. Pins go only after the mapping has changed, so none of what
+ * was mapped before is taken once more. Answers that cross with that the LWK itself throws away (fault_linux()).
  */
 #include <linux/io.h>
 #include <linux/mm.h>
@@ -13,7 +17,11 @@
 
 #include "job.h"
 
-#define PIN_WRITABLE	1UL		/* in the pointer that pins holds */
+/* Index in pins. */
+static unsigned long pin_index(u64 addr, bool write)
+{
+	return PHYS_PFN(addr) << 1 | write;
+}
 
 static bool range_is_programs(u64 start, u64 length)
 {
@@ -21,22 +29,21 @@ static bool range_is_programs(u64 start, u64 length)
 	       start + length <= AZ_USER_END;
 }
 
-static void unpin(void *entry)
+/* Linux does not see what the LWK's CPUs write, so every page that they may write is dirty. */
+static void unpin(struct page *page, bool writable)
 {
-	unsigned long value = (unsigned long)entry;
-	struct page *page = (struct page *)(value & ~PIN_WRITABLE);
-
-	unpin_user_pages_dirty_lock(&page, 1, value & PIN_WRITABLE);
+	unpin_user_pages_dirty_lock(&page, 1, writable);
 }
 
 static void unpin_range(struct az_space *space, u64 start, u64 length)
 {
-	unsigned long index;
-	void *entry;
+	unsigned long index, last = pin_index(start + length - 1, true);
+	struct page *page;
 
-	xa_for_each_range(&space->pins, index, entry, PHYS_PFN(start), PHYS_PFN(start + length - 1)) {
-		xa_erase(&space->pins, index);
-		unpin(entry);
+	xa_for_each_range(&space->pins, index, page, pin_index(start, false), last) {
+		page = xa_erase(&space->pins, index);	/* only one of those who find it */
+		if (page)
+			unpin(page, index & 1);
 	}
 }
 
@@ -67,10 +74,13 @@ long az_foreign_map(struct az_job *job, const u64 *arg)
 /* (address, length) */
 long az_foreign_unmap(struct az_job *job, const u64 *arg)
 {
+	long ret;
+
 	if (!range_is_programs(arg[0], arg[1]))
 		return -EINVAL;
+	ret = map_mirror(job->space, arg[0], arg[1]);
 	unpin_range(job->space, arg[0], arg[1]);
-	return map_mirror(job->space, arg[0], arg[1]);
+	return ret;
 }
 
 /* (address, length, prot): mprotect for a range that is mapped here */
@@ -103,10 +113,10 @@ long az_foreign_remap(struct az_job *job, const u64 *arg)
 		map_mirror(job->space, fresh, fresh_length);	/* a late failure has already removed what was there */
 		return ret;
 	}
-	if (moves && arg[1])
-		unpin_range(job->space, arg[0], arg[1]);
 	if (leaves)
 		map_mirror(job->space, arg[0], arg[1]);
+	if (moves && arg[1])
+		unpin_range(job->space, arg[0], arg[1]);
 	return ret;
 }
 
@@ -120,28 +130,45 @@ static bool advice_is_known(u64 advice)
 long az_foreign_advise(struct az_job *job, const u64 *arg)
 {
 	struct pt_regs regs = { .di = arg[0], .si = arg[1], .dx = arg[2] };
+	long ret;
 
 	if (!range_is_programs(arg[0], arg[1]) || !advice_is_known(arg[2]))
 		return -EINVAL;
+	ret = x64_sys_call(&regs, __NR_madvise);
 	if (arg[2] == MADV_REMOVE)
 		unpin_range(job->space, arg[0], arg[1]);
-	return x64_sys_call(&regs, __NR_madvise);
+	return ret;
 }
 
-/* (address, length, flags): msync. Linux does not see what the LWK's CPUs write, so every page that they may write is dirty. */
+/* The page behind a pin, with a reference: another twin may unpin it meanwhile. NULL if it has done so. */
+static struct page *pinned_page(struct az_space *space, unsigned long index)
+{
+	struct page *page;
+
+	xa_lock(&space->pins);
+	page = xa_load(&space->pins, index);
+	if (page)
+		get_page(page);
+	xa_unlock(&space->pins);
+	return page;
+}
+
+/* (address, length, flags): msync. As in unpin(), every page that the LWK may write is dirty. */
 long az_foreign_sync(struct az_job *job, const u64 *arg)
 {
 	struct pt_regs regs = { .di = arg[0], .si = arg[1], .dx = arg[2] };
-	unsigned long index;
-	void *entry;
+	unsigned long index, last;
+	struct page *page;
 
 	if (!range_is_programs(arg[0], arg[1]))
 		return -EINVAL;
-	xa_for_each_range(&job->space->pins, index, entry, PHYS_PFN(arg[0]), PHYS_PFN(arg[0] + arg[1] - 1)) {
-		unsigned long value = (unsigned long)entry;
-
-		if (value & PIN_WRITABLE)
-			set_page_dirty_lock((struct page *)(value & ~PIN_WRITABLE));
+	last = pin_index(arg[0] + arg[1] - 1, true);
+	xa_for_each_range(&job->space->pins, index, page, pin_index(arg[0], false), last) {
+		page = index & 1 ? pinned_page(job->space, index) : NULL;
+		if (!page)
+			continue;
+		set_page_dirty_lock(page);
+		put_page(page);
 	}
 	return x64_sys_call(&regs, __NR_msync);
 }
@@ -200,18 +227,16 @@ long az_foreign_shm_attach(struct az_job *job, const u64 *arg)
 
 /* ---- Frames ---------------------------------------------------------------------------------------------------- */
 
+/* Keeps @page, unless there is a pin already. */
 static long pin_store(struct az_job *job, u64 addr, struct page *page, bool write)
 {
-	void *entry = (void *)((unsigned long)page | (write ? PIN_WRITABLE : 0));
-	void *old = xa_store(&job->space->pins, PHYS_PFN(addr), entry, GFP_KERNEL);
+	struct page *there = xa_cmpxchg(&job->space->pins, pin_index(addr, write), NULL, page, GFP_KERNEL);
 
-	if (xa_is_err(old)) {
-		unpin(entry);
-		return xa_err(old);
-	}
-	if (old)
-		unpin(old);
-	return page_to_phys(page) | write;
+	if (there)
+		unpin(page, write);
+	if (xa_is_err(there))
+		return xa_err(there);
+	return page_to_phys(there ?: page) | write;
 }
 
 /* (address, write): physical address of the frame, bit 0: may be written */

@@ -44,7 +44,7 @@ struct az_space {
 	struct rw_semaphore mirror;	/* read: an entry is looked at and inserted; write: the mirror is removed */
 	struct xarray twins;		/* by Linux's global thread id: struct az_twin */
 	struct xarray files;		/* by handle: struct file */
-	struct xarray pins;		/* by address / 4096: struct page, held for the LWK */
+	struct xarray pins;		/* foreign.c: struct page, held for the LWK */
 };
 
 struct az_job {
