@@ -16,22 +16,32 @@ static bool must_charge(const struct region *r, u32 prot)
 	return (prot & PROT_WRITE) && !(r->flags & (REGION_CHARGED | REGION_LAZY | REGION_LINUX));
 }
 
+/* What is to be committed so that everything in the range is: what was touched there is already. */
+static u64 missing_charge(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
+{
+	struct region *r;
+	u64 charge = 0;
+
+	for_each_region(as, r, start, end)
+		if (must_charge(r, prot))
+			charge += r->end - r->start - range_touched(as, r->start, r->end);
+	return charge;
+}
+
 static long protect_room(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
 {
-	u64 charge = 0, data = 0;
 	struct region *r;
+	u64 data = 0;
 
 	for_each_region(as, r, start, end) {
 		if ((r->flags & REGION_KERNEL) && (prot & PROT_WRITE))
 			return -EACCES;
-		if (must_charge(r, prot))
-			charge += r->end - r->start - range_touched(as, r->start, r->end);
 		if ((prot & PROT_WRITE) && !region_is_data(r) && !(r->flags & (REGION_SHARED | REGION_SMALL)))
 			data += r->end - r->start;
 	}
 	if (data && as->data + data > as->limit_data)
 		return -ENOMEM;
-	return aspace_promise(as, charge) ? 0 : -ENOMEM;
+	return 0;
 }
 
 /* Linux's own mappings keep in step. Linux may refuse: EACCES for a file that is open for reading only. */
@@ -108,15 +118,22 @@ void range_merge(struct aspace *as, uaddr_t start, uaddr_t end)
 static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
 {
 	bool mirrored = false;
+	u64 charge;
 	long ret;
 
 	if (aspace_split(as, start) || aspace_split(as, end) || range_split(as, start) || range_split(as, end))
 		return -ENOMEM;
 	ret = range_whole(as, start, end);
 	if (!ret)
-		ret = protect_linux(as, start, end, prot);
-	if (!ret)
 		ret = protect_room(as, start, end, prot);
+	if (ret)
+		return ret;
+	charge = missing_charge(as, start, end, prot);
+	if (!aspace_promise(as, charge))
+		return -ENOMEM;
+	ret = protect_linux(as, start, end, prot);
+	/* pages that were touched while Linux was asked have been charged by themselves */
+	aspace_uncharge(as, charge - (ret ? 0 : missing_charge(as, start, end, prot)));
 	if (ret)
 		return ret;
 	if (protect_regions(as, start, end, prot))

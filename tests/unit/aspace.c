@@ -364,6 +364,32 @@ static void protect_errors(void **state)
 	assert_int_equal(committed, 2 * PAGE_SIZE);
 }
 
+static void touch_before_protect(void)
+{
+	assert_int_equal(aspace_populate(as, P(0), 1, false), 0);
+}
+
+/* A range that is partly Linux's: who sees an error finds everything as before, on both sides. */
+static void protect_checks_before_linux_acts(void **state)
+{
+	map_anon(P(0), 4 * PAGE_SIZE, PROT_READ, FIXED);
+	map(P(4), PAGE_SIZE, PROT_READ, SHARED | FIXED, 4, 0);
+	aspace_set_limits(as, ~0ULL, 2 * PAGE_SIZE);
+	assert_int_equal(aspace_protect(as, P(0), 5 * PAGE_SIZE, RW), -ENOMEM);
+	assert_int_equal(fake.protects, 0);
+	aspace_set_limits(as, ~0ULL, ~0ULL);
+	fake.fail = -EACCES;
+	assert_int_equal(aspace_protect(as, P(0), 5 * PAGE_SIZE, RW), -EACCES);
+	assert_int_equal(committed, 0);
+	assert_int_equal(fault(P(1), FAULT_WRITE), ACCERR);
+	assert_int_equal(aspace_unmap(as, P(1), PAGE_SIZE), 0);
+	map_anon(P(1), PAGE_SIZE, PROT_READ, FIXED);
+	fake.during = touch_before_protect;
+	assert_int_equal(aspace_protect(as, P(0), 5 * PAGE_SIZE, RW), 0);
+	assert_int_equal(fake.protects, 1);
+	assert_int_equal(committed, 4 * PAGE_SIZE);
+}
+
 static void commitment_by_kind(void **state)
 {
 	uaddr_t none = map_anon(0, 64 * MB, 0, 0), a;
@@ -911,7 +937,7 @@ int main(void)
 		T(large_pages_where_they_fit), T(stacks_have_small_pages), T(stacks_grow), T(rights_of_a_whole_stack),
 		T(memory_of_the_faulting_node), T(frames_are_zeroed_again),
 		T(partial_unmap_splits_large_pages), T(unmap_errors_and_holes), T(fixed_replaces), T(protect_keeps_contents),
-		T(protect_errors), T(commitment_by_kind), T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process),
+		T(protect_errors), T(protect_checks_before_linux_acts), T(commitment_by_kind), T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process),
 		T(text_fits_when_nothing_else_does), T(limits_of_the_process), T(heap), T(advice), T(populate),
 		T(private_file), T(private_file_large_page), T(parts_of_a_file), T(world_changes_during_a_read), T(failed_reads),
 		T(linux_backed), T(nothing_shared_is_linux_backed), T(linux_backed_goes_during_a_fault),
