@@ -131,7 +131,7 @@ void entry_settle(u64 *entry, u64 span);
 void entry_release(struct aspace *as, u64 *entry, u64 span, bool charged);
 /* Bytes of frames in the range that are the LWK's. */
 u64 range_touched(struct aspace *as, uaddr_t start, uaddr_t end);
-/* Removes all regions in the range with everything behind them; drops the lock meanwhile. */
+/* Removes all regions in the range with everything behind them; drops the lock meanwhile. On error some may still be there. */
 long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end);
 
 bool range_is_free(struct aspace *as, uaddr_t start, u64 len);

@@ -123,41 +123,66 @@ static void range_detach(struct aspace *as, uaddr_t start, uaddr_t end)
 	}
 }
 
-/* Gives up what is behind the regions in as->detached; with @keep_frames not the frames and their charges. */
-static void detached_free(struct aspace *as, bool keep_frames)
+/* Linux takes its mapping away; drops the lock meanwhile. */
+static long unmap_in_linux(struct aspace *as, const struct region *r)
 {
+	long ret;
+
+	as->taken_back++;
+	spin_unlock(&as->lock);
+	ret = FORWARD(AZ_CALL_LINUX_UNMAP, r->start, r->end - r->start);
+	spin_lock(&as->lock);
+	return ret < 0 ? ret : 0;
+}
+
+/*
+ * Linux could not give the range back to the mirror: what it would find there is not what the LWK maps. So nothing may be mapped there:
+ * the region comes back without rights. Another munmap tries again.
+ */
+static void region_block(struct aspace *as, struct region *r)
+{
+	r->prot = 0;
+	r->flags &= ~LOCK_FLAGS;
+	aspace_add(as, r);
+}
+
+/* Gives up what is behind the regions in as->detached; with @keep_frames not the frames and their charges. */
+static long detached_free(struct aspace *as, bool keep_frames)
+{
+	long ret = 0, err;
 	struct region *r;
 
 	while ((r = as->detached)) {
 		as->detached = r->right;
-		if (r->flags & REGION_LINUX) {
-			as->taken_back++;
-			spin_unlock(&as->lock);
-			FORWARD(AZ_CALL_LINUX_UNMAP, r->start, r->end - r->start);
-			spin_lock(&as->lock);
-		}
+		err = r->flags & REGION_LINUX ? unmap_in_linux(as, r) : 0;
 		if (!keep_frames) {
 			range_free(as, r->start, r->end, r->flags & REGION_CHARGED);
 			if (r->flags & REGION_CHARGED)
 				aspace_uncharge(as, r->end - r->start);
 		}
+		if (err) {
+			region_block(as, r);
+			ret = err;
+			continue;
+		}
 		if (r->file)
 			file_put(as, r->file);
 		kfree(r);
 	}
+	return ret;
 }
 
 long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end)
 {
-	long ret = 0;
+	long ret = 0, err;
 
 	if (aspace_split(as, start) || aspace_split(as, end) || range_split(as, start) || range_split(as, end))
 		return -ENOMEM;
 	range_detach(as, start, end);
 	if (range_hide(as, start, end))
 		ret = range_zap(as, start, end);
-	detached_free(as, ret != 0);
-	return ret;
+	err = detached_free(as, ret != 0);
+	return ret ? ret : err;
 }
 
 long aspace_unmap(struct aspace *as, uaddr_t addr, u64 len)

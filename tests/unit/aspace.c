@@ -704,6 +704,22 @@ static void linux_backed_goes_during_a_fault(void **state)
 	assert_int_equal(fault(P(1), 0), MAPERR);
 }
 
+/* What Linux could not unmap is not free for others, and not the program's either. */
+static void linux_cannot_unmap(void **state)
+{
+	map(P(0), 8 * PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
+	assert_int_equal(fault(P(1), FAULT_WRITE), 0);
+	fake.fail = -ENOMEM;
+	assert_int_equal(aspace_unmap(as, P(0), 4 * PAGE_SIZE), -ENOMEM);
+	aspace_check(as);
+	assert_int_equal(fault(P(1), 0), ACCERR);
+	assert_int_equal(*pt_find(as->pgd, P(1), &(u64){ 0 }), 0);
+	assert_int_equal(map_anon(P(1), PAGE_SIZE, RW, NOREPLACE), -EEXIST);
+	assert_int_equal(aspace_unmap(as, P(0), 8 * PAGE_SIZE), 0);
+	assert_int_equal(fault(P(1), 0), MAPERR);
+	assert_int_equal(fake.unmaps, 2);
+}
+
 static void punch_during_fault(void)
 {
 	assert_int_equal(aspace_advise(as, P(1), PAGE_SIZE, REMOVE), 0);
@@ -940,7 +956,7 @@ int main(void)
 		T(protect_errors), T(protect_checks_before_linux_acts), T(commitment_by_kind), T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process),
 		T(text_fits_when_nothing_else_does), T(limits_of_the_process), T(heap), T(advice), T(populate),
 		T(private_file), T(private_file_large_page), T(parts_of_a_file), T(world_changes_during_a_read), T(failed_reads),
-		T(linux_backed), T(nothing_shared_is_linux_backed), T(linux_backed_goes_during_a_fault),
+		T(linux_backed), T(nothing_shared_is_linux_backed), T(linux_backed_goes_during_a_fault), T(linux_cannot_unmap),
 		T(a_lent_frame_is_taken_back_during_its_fault), T(a_slower_fault_takes_no_right_away),
 		T(what_was_not_mirrored_costs_no_call), T(mirrored_memory_is_zapped_first), T(pinned_frames_are_quarantined),
 		T(pinned_frames_that_stay), T(pinned_at_the_end), T(faults_while_a_range_goes), T(zap_begins_during_a_fault),
