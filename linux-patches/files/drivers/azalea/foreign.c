@@ -8,6 +8,8 @@
  * LWK was told a moment ago, and installs a moment later, is held. Pins go only after the mapping has changed, so none of what
  * was mapped before is taken once more. Answers that cross with that the LWK itself throws away (fault_linux()).
  */
+#define pr_fmt(fmt) "azalea: " fmt
+
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -47,12 +49,24 @@ static void unpin_range(struct az_space *space, u64 start, u64 length)
 	}
 }
 
-/* Gives the range back to the mirror. Should that fail, nothing is mapped there, which is safe. */
+/* Gives the range back to the mirror. */
 static long map_mirror(struct az_space *space, u64 start, u64 length)
 {
 	unsigned long ret = vm_mmap(space->file, start, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
 
 	return IS_ERR_VALUE(ret) ? (long)ret : 0;
+}
+
+/*
+ * A call of Linux has removed something, by failing late or by moving it away: the mirror is put back. If that fails, calls
+ * would not find what the LWK maps there, and the program cannot go on.
+ */
+static void mend_mirror(struct az_space *space, u64 start, u64 length)
+{
+	if (!az_mirror_fill(space, start, start + length))
+		return;
+	pr_err("process %d is ended: Linux has no memory for its mappings\n", task_tgid_nr(current));
+	send_sig(SIGKILL, current, 0);
 }
 
 /* (address, length, prot, flags, fd, offset) */
@@ -67,7 +81,7 @@ long az_foreign_map(struct az_job *job, const u64 *arg)
 		return -EINVAL;
 	ret = x64_sys_call(&regs, __NR_mmap);
 	if (IS_ERR_VALUE(ret))
-		map_mirror(job->space, arg[0], arg[1]);	/* a late failure has already removed what was there */
+		mend_mirror(job->space, arg[0], arg[1]);
 	return ret;
 }
 
@@ -110,11 +124,11 @@ long az_foreign_remap(struct az_job *job, const u64 *arg)
 		vm_munmap(fresh, fresh_length);
 	ret = x64_sys_call(&regs, __NR_mremap);
 	if (IS_ERR_VALUE(ret)) {
-		map_mirror(job->space, fresh, fresh_length);	/* a late failure has already removed what was there */
+		mend_mirror(job->space, fresh, fresh_length);
 		return ret;
 	}
 	if (leaves)
-		map_mirror(job->space, arg[0], arg[1]);
+		mend_mirror(job->space, arg[0], arg[1]);
 	if (moves && arg[1])
 		unpin_range(job->space, arg[0], arg[1]);
 	return ret;
@@ -218,10 +232,12 @@ long az_foreign_shm_attach(struct az_job *job, const u64 *arg)
 		return -EINVAL;
 	ret = shm_attach(arg[2], arg[0], arg[3], &start);
 	length = ret ? arg[1] : mapped_length(start);
-	if (!ret && length != arg[1])
+	if (!ret && length != arg[1]) {
 		ret = -EIDRM;		/* the number has passed to another segment meanwhile */
+		ksys_shmdt((char __user *)start);
+	}
 	if (ret)
-		map_mirror(job->space, arg[0], length);
+		mend_mirror(job->space, arg[0], length);
 	return ret;
 }
 

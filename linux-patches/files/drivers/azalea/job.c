@@ -363,7 +363,7 @@ static long start_memory(struct az_job *job)
 	if (!job->space)
 		job->space = job->forked ? az_mirror_share() : NULL;
 	else if (job->forked && !job->space->mm)
-		return az_mirror_map_gaps(job);
+		return az_mirror_inherit(job);
 	return job->space && job->space->mm == current->mm ? 0 : -EINVAL;
 }
 

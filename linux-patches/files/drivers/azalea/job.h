@@ -149,7 +149,8 @@ long az_signal_deliver(struct az_job *job, const void __user *siginfo);
 /* mirror.c */
 int az_mirror_map(struct az_job *job, struct vm_area_struct *vma);
 struct az_space *az_mirror_share(void);			/* the calling process's, one more user; NULL if it has none */
-long az_mirror_map_gaps(struct az_job *job);		/* a forked process: the program range around what it inherited */
+long az_mirror_inherit(struct az_job *job);		/* a forked process: the program range around what it inherited */
+long az_mirror_fill(struct az_space *space, u64 start, u64 end);	/* maps it where nothing is mapped */
 long az_mirror_zap(struct az_job *job, u64 start, u64 length);
 void az_mirror_remove(struct az_job *job);		/* Linux sees nothing of the job's memory any more */
 /* What stands behind a range: bytes of frames of the LWK, in 2 MB pages, of Linux, and by node. Adds to *@usage. */

@@ -273,18 +273,23 @@ static bool gap_find(u64 *start, u64 end, u64 *gap_end)
 	return *start < end;
 }
 
-long az_mirror_map_gaps(struct az_job *job)
+long az_mirror_fill(struct az_space *space, u64 start, u64 end)
 {
-	u64 start = AZ_USER_START, end;
 	unsigned long ret;
+	u64 gap_end;
 
-	job->space->mm = current->mm;
-	for (; gap_find(&start, AZ_USER_END, &end); start = end) {
-		ret = vm_mmap(job->file, start, end - start, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, 0);
+	for (; gap_find(&start, end, &gap_end); start = gap_end) {
+		ret = vm_mmap(space->file, start, gap_end - start, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, 0);
 		if (IS_ERR_VALUE(ret))
 			return ret;
 	}
 	return 0;
+}
+
+long az_mirror_inherit(struct az_job *job)
+{
+	job->space->mm = current->mm;
+	return az_mirror_fill(job->space, AZ_USER_START, AZ_USER_END);
 }
 
 static void mirror_unmap(struct az_job *job, u64 start, u64 length)
