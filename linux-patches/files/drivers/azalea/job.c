@@ -361,7 +361,7 @@ static int take_descriptor(struct file *file, unsigned int fd)
 static long start_memory(struct az_job *job)
 {
 	if (!job->space)
-		job->space = job->forked ? az_mirror_share() : NULL;
+		WRITE_ONCE(job->space, job->forked ? az_mirror_share() : NULL);
 	else if (job->forked && !job->space->mm)
 		return az_mirror_inherit(job);
 	return job->space && job->space->mm == current->mm ? 0 : -EINVAL;
@@ -457,16 +457,30 @@ void az_job_halt(struct az_job *job)
 	wait_event(az_job_wait, READ_ONCE(job->stopped) || !az_lwk_running());
 }
 
-/* Returns true if nobody uses the address space any more. */
-static bool job_stop(struct az_job *job)
+/*
+ * The job is done with its address space, which nobody finds by it any more. Returns the space if no other job uses it: then what Linux
+ * still uses of its memory is marked, and it can be freed.
+ */
+static struct az_space *job_leave_space(struct az_job *job)
 {
-	bool last;
+	struct az_space *space = job->space;
 
-	az_job_halt(job);
-	last = az_space_leave(job);
+	if (!space)
+		return NULL;
+	az_twins_unbind(job);
+	mutex_lock(&jobs_lock);
+	job->space = NULL;
+	mutex_unlock(&jobs_lock);
+	if (!az_space_leave(space))
+		return NULL;
+	az_mirror_quarantine(job);
+	return space;
+}
+
+static void job_free_process(struct az_job *job)
+{
 	az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_FREE, job->proc));
 	wait_event(az_job_wait, READ_ONCE(job->gone) || !az_lwk_running());
-	return last;
 }
 
 /* The index of a lease stays in use until its last job has ended. */
@@ -487,7 +501,7 @@ static void job_leave(struct az_job *job)
 
 static void job_end(struct az_job *job)
 {
-	bool last;
+	struct az_space *unused;
 
 	mutex_lock(&look_lock);
 	job->ending = true;
@@ -495,12 +509,14 @@ static void job_end(struct az_job *job)
 	if (az_job_proc(job)->nascent && !job->started)
 		az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_UNBORN, az_job_proc(job)->nascent));
 	az_cputime_stop(job);
-	last = job->started ? job_stop(job) : job->space && az_space_leave(job);
+	if (job->started)
+		az_job_halt(job);
+	unused = job_leave_space(job);
+	if (job->started)
+		job_free_process(job);
 	job_of_set(job->proc, NULL);
-	if (job->space)
-		az_twins_unbind(job);
-	if (last)
-		az_space_free(job->space);
+	if (unused)
+		az_space_free(unused);
 	az_job_proc(job)->nascent = 0;
 	WRITE_ONCE(az_job_proc(job)->state, AZ_PROC_FREE);
 	job_leave(job);
@@ -538,7 +554,7 @@ static struct az_job *job_find(struct mm_struct *mm)
 
 	mutex_lock(&jobs_lock);
 	list_for_each_entry(job, &jobs, link) {
-		if (READ_ONCE(job->started) && job->space->mm == mm && !READ_ONCE(job->ending))
+		if (READ_ONCE(job->started) && job->space && job->space->mm == mm && !READ_ONCE(job->ending))
 			found = job;
 	}
 	mutex_unlock(&jobs_lock);
@@ -607,8 +623,12 @@ void az_jobs_lwk_died(void)
 	wake_up_all(&az_job_wait);
 	mutex_lock(&jobs_lock);
 	list_for_each_entry(job, &jobs, link) {
+		struct az_space *space = READ_ONCE(job->space);
+
+		if (!space)
+			continue;
 		az_twins_interrupt(job);
-		az_mirror_remove(job);
+		az_mirror_remove(space);
 	}
 	mutex_unlock(&jobs_lock);
 }

@@ -38,7 +38,8 @@ struct az_lease {
 /* An address space of the LWK and the mm of Linux that goes with it; vfork and the like make several jobs share one. */
 struct az_space {
 	refcount_t users;
-	struct file *file;		/* I: of the job that mapped the mirror, which the mapping keeps open */
+	struct file *file;		/* I: of the job that mapped the mirror, which the mapping keeps open: for those who have it */
+	struct inode *device;		/* I: the file's, with a reference */
 	struct mm_struct *mm;		/* set once by the mmap of the program range; compared only */
 	pgoff_t first_page;		/* I: offset of the mirror within the device, tells address spaces apart */
 	struct rw_semaphore mirror;	/* read: an entry is looked at and inserted; write: the mirror is removed */
@@ -51,7 +52,7 @@ struct az_job {
 	struct list_head link;		/* jobs_lock: all jobs that have created their process */
 	struct mutex lock;		/* CREATE, START and mmap happen once each */
 	struct file *file;		/* I: the job lives exactly as long; no reference */
-	struct az_space *space;		/* I from CREATE, CHILD, or START if it is shared with the parent */
+	struct az_space *space;		/* set once, by CREATE, CHILD, or START if it is shared with the parent; jobs_lock: NULL again at the end */
 	struct az_lease *lease;		/* I from CREATE or CHILD */
 	bool forked;			/* I from CHILD: a new process, not a new program in the old one */
 	pid_t owner;			/* lock: the process that started it */
@@ -98,7 +99,7 @@ void az_job_halt(struct az_job *job);			/* ends all threads of the program; retu
 struct az_space *az_space_create(struct file *file, u32 proc);
 struct az_space *az_space_share(struct az_space *space);
 long az_space_copy_files(struct az_space *to, struct az_space *from);	/* for a fork; the LWK keeps those of @from open meanwhile */
-bool az_space_leave(struct az_job *job);		/* the process is stopped or never began; true: nobody uses the space any more */
+bool az_space_leave(struct az_space *space);		/* true: nobody uses it any more */
 void az_space_free(struct az_space *space);
 #define AZ_SPACE_PAGES_SHIFT	(47 - PAGE_SHIFT)	/* the program range fits */
 
@@ -152,7 +153,7 @@ struct az_space *az_mirror_share(void);			/* the calling process's, one more use
 long az_mirror_inherit(struct az_job *job);		/* a forked process: the program range around what it inherited */
 long az_mirror_fill(struct az_space *space, u64 start, u64 end);	/* maps it where nothing is mapped */
 long az_mirror_zap(struct az_job *job, u64 start, u64 length);
-void az_mirror_remove(struct az_job *job);		/* Linux sees nothing of the job's memory any more */
+void az_mirror_remove(struct az_space *space);		/* Linux sees nothing of the LWK's memory there any more */
 /* What stands behind a range: bytes of frames of the LWK, in 2 MB pages, of Linux, and by node. Adds to *@usage. */
 struct az_usage { u64 own, large, foreign, node[AZ_NODES_MAX]; };
 void az_mirror_usage(struct az_job *job, u64 start, u64 end, struct az_usage *usage);

@@ -292,9 +292,9 @@ long az_mirror_inherit(struct az_job *job)
 	return az_mirror_fill(job->space, AZ_USER_START, AZ_USER_END);
 }
 
-static void mirror_unmap(struct az_job *job, u64 start, u64 length)
+static void mirror_unmap(struct az_space *space, u64 start, u64 length)
 {
-	unmap_mapping_range(job->space->file->f_mapping, ((loff_t)job->space->first_page << PAGE_SHIFT) + start, length, 1);
+	unmap_mapping_range(space->device->i_mapping, ((loff_t)space->first_page << PAGE_SHIFT) + start, length, 1);
 }
 
 /* ---- Frames that Linux still uses ---------------------------------------------------------------------------- */
@@ -455,17 +455,17 @@ long az_mirror_zap(struct az_job *job, u64 start, u64 length)
 	if (start < AZ_USER_START || length > AZ_USER_END || start + length > AZ_USER_END)
 		return -EINVAL;
 	down_write(&job->space->mirror);
-	mirror_unmap(job, walk.start, walk.end - walk.start);
+	mirror_unmap(job->space, walk.start, walk.end - walk.start);
 	walk_tables(job, &walk);
 	up_write(&job->space->mirror);
 	return 0;
 }
 
-void az_mirror_remove(struct az_job *job)
+void az_mirror_remove(struct az_space *space)
 {
-	down_write(&job->space->mirror);
-	mirror_unmap(job, 0, AZ_USER_END);
-	up_write(&job->space->mirror);
+	down_write(&space->mirror);
+	mirror_unmap(space, 0, AZ_USER_END);
+	up_write(&space->mirror);
 }
 
 void az_mirror_quarantine(struct az_job *job)

@@ -17,6 +17,8 @@ struct az_space *az_space_create(struct file *file, u32 proc)
 		return NULL;
 	refcount_set(&space->users, 1);
 	space->file = file;
+	space->device = file_inode(file);
+	ihold(space->device);
 	space->first_page = (pgoff_t)proc << AZ_SPACE_PAGES_SHIFT;
 	init_rwsem(&space->mirror);
 	xa_init(&space->twins);
@@ -46,12 +48,9 @@ long az_space_copy_files(struct az_space *to, struct az_space *from)
 	return 0;
 }
 
-bool az_space_leave(struct az_job *job)
+bool az_space_leave(struct az_space *space)
 {
-	if (!refcount_dec_and_test(&job->space->users))
-		return false;
-	az_mirror_quarantine(job);
-	return true;
+	return refcount_dec_and_test(&space->users);
 }
 
 void az_space_free(struct az_space *space)
@@ -61,5 +60,6 @@ void az_space_free(struct az_space *space)
 	xa_destroy(&space->twins);
 	xa_destroy(&space->files);
 	xa_destroy(&space->pins);
+	iput(space->device);
 	kfree(space);
 }
