@@ -365,6 +365,8 @@ enum az_lwk_state { AZ_LWK_OFF, AZ_LWK_BOOTING, AZ_LWK_RUNNING, AZ_LWK_PANICKED 
 
 struct az_range { uint64_t start, size; uint32_t node, reserved; };	/* 2 MB aligned */
 
+#define AZ_KERNEL_SHARE		64	/* one byte in so many of the total is never promised to programs: page tables alone need one in 512 */
+
 struct az_node_stats {			/* [L], in 4 KB frames */
 	uint64_t total;			/* the allocator's from the start */
 	uint64_t free;			/* allocatable now, caches included */

@@ -11,7 +11,6 @@
 #include "log.h"
 #include "mm.h"
 
-#define COMMIT_KERNEL_SHARE	64	/* one in so many bytes is not promised; page tables alone need one in 512 */
 #define COMMIT_UNASKED_SHARE	16
 #define COMMIT_UNASKED_MAX	(8ULL << 20)
 
@@ -25,7 +24,7 @@ static struct budget common;
 
 void commit_add(u64 bytes)
 {
-	__atomic_fetch_add(&common.limit, bytes - bytes / COMMIT_KERNEL_SHARE, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&common.limit, bytes - bytes / AZ_KERNEL_SHARE, __ATOMIC_RELAXED);
 }
 
 u64 commit_in_use(void)

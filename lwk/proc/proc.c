@@ -15,7 +15,19 @@
 #include "signal.h"
 #include "string.h"
 
-static struct proc *procs[AZ_PROCS];	/* a: by index */
+static struct proc *procs[AZ_PROCS];	/* a: by index; use proc_of() and proc_publish() */
+
+static struct proc *proc_of(u32 index)
+{
+	/* proc_of:A, pairs with proc_publish:A: another CPU may ask what is mapped */
+	return index < AZ_PROCS ? __atomic_load_n(&procs[index], __ATOMIC_ACQUIRE) : NULL;
+}
+
+static void proc_publish(u32 index, struct proc *proc)
+{
+	/* proc_publish:A, pairs with proc_of:A: the process has its address space by now, or will never have one */
+	__atomic_store_n(&procs[index], proc, __ATOMIC_RELEASE);
+}
 
 static struct az_proc *shared_proc(u32 index)
 {
@@ -91,12 +103,14 @@ static void program_signals(struct proc *proc, struct thread *t)
 static bool proc_enter(struct proc *proc, u32 index)
 {
 	struct thread *t = proc->first;
+	bool whole;
 
 	proc->index = index;
 	proc->shared = shared_proc(index);
 	proc->pid = proc->shared->pid;
-	procs[index] = proc;
-	if (!proc_memory(proc) || !t)
+	whole = proc_memory(proc) && t;
+	proc_publish(index, proc);
+	if (!whole)
 		return false;
 	thread_bind(t, proc->shared->slot);
 	if (!proc->forked)
@@ -113,7 +127,7 @@ void proc_start(u32 index)
 	struct az_proc *shared = shared_proc(index);
 	struct proc *proc;
 
-	if (index >= AZ_PROCS || procs[index] || shared->slot >= AZ_SLOTS)
+	if (index >= AZ_PROCS || proc_of(index) || shared->slot >= AZ_SLOTS)
 		return;
 	proc = shared->nascent ? nascent_take(shared->nascent) : proc_first(shared);
 	if (!proc && shared->nascent)
@@ -124,7 +138,7 @@ void proc_start(u32 index)
 
 void proc_kill(u32 index)
 {
-	struct proc *proc = index < AZ_PROCS ? procs[index] : NULL;
+	struct proc *proc = proc_of(index);
 	struct list *at;
 	bool none = true;
 
@@ -142,12 +156,12 @@ void proc_kill(u32 index)
 
 void proc_free(u32 index)
 {
-	struct proc *proc = index < AZ_PROCS ? procs[index] : NULL;
+	struct proc *proc = proc_of(index);
 
 	if (proc) {
 		check(proc->thread_count == 0);
 		nascent_drop_orphans(proc);
-		procs[index] = NULL;
+		proc_publish(index, NULL);
 		shared_proc(index)->pgd = 0;
 		if (proc->first)
 			thread_recycle(proc->first);
@@ -163,7 +177,7 @@ void proc_free(u32 index)
 void proc_spare(u32 index)
 {
 	struct az_slot *slot = (struct az_slot *)phys_to_virt(handover->slots) + index;
-	struct proc *proc = index < AZ_SLOTS && slot->proc < AZ_PROCS ? procs[slot->proc] : NULL;
+	struct proc *proc = index < AZ_SLOTS ? proc_of(slot->proc) : NULL;
 	bool room;
 
 	if (!proc)
@@ -179,11 +193,11 @@ void proc_spare(u32 index)
 
 void proc_query(u32 index)
 {
-	struct proc *proc = index < AZ_PROCS ? procs[index] : NULL;
+	struct proc *proc = proc_of(index);
 	struct az_query *q = phys_to_virt(handover->query);
 
 	q->count = 0;
-	if (proc)
+	if (proc && proc->aspace)	/* there was no memory for one: the proxy says so and ends */
 		aspace_query(proc->aspace, q);
 	/* proc_query:A, pairs with the driver's acquire load */
 	__atomic_store_n(&q->answered, q->asked, __ATOMIC_RELEASE);

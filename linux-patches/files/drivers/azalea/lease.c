@@ -138,14 +138,21 @@ void az_cpus_return(u32 proc)
 	mutex_unlock(&az.lease_lock);
 }
 
-int az_memory_lease(u64 bytes, char *error)
+/* What the LWK can promise to programs. */
+static u64 memory_to_lease(void)
 {
 	u64 total = 0;
 	u32 node;
-	int ret = 0;
 
 	for (node = 0; node < az.handover->node_count; node++)
 		total += READ_ONCE(az.handover->node[node].total) * PAGE_SIZE;
+	return total - total / AZ_KERNEL_SHARE;
+}
+
+int az_memory_lease(u64 bytes, char *error)
+{
+	u64 total = memory_to_lease();
+	int ret = 0;
 
 	mutex_lock(&az.lease_lock);
 	if (bytes > total - min(total, az.memory_leased)) {
