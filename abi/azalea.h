@@ -28,7 +28,11 @@
 #define AZ_RANGES_MAX		128
 #define AZ_PROCS		512
 #define AZ_SLOTS		4096
-#define AZ_RING_ENTRIES		8192	/* more than events that can be outstanding: one per slot, three per process, a batch of frames */
+/*
+ * A slot has at most one event of each kind outstanding (DONE, SIGNAL, PAUSE, or only SPARE), a process three: enough for 2,500 threads that
+ * are all on one CPU while it is busy in the LWK.
+ */
+#define AZ_RING_ENTRIES		8192
 
 /* ---- Address space ------------------------------------------------------------------------------------------- */
 
@@ -202,6 +206,7 @@ struct az_slot {
 	uint32_t sig_full __attribute__((aligned(64)));	/* [DL] D sets 1 after filling siginfo, L sets 0 after taking it */
 	uint32_t paused;		/* [D] 1: the twin has left for a signal and may be stopped: the thread does not compute */
 	uint8_t siginfo[128];		/* [D] Linux's siginfo_t */
+	uint32_t pause_told;		/* [DL] D sets 1 and, if it was 0, sends AZ_EV_PAUSE; L sets 0 before it looks at paused */
 } __attribute__((aligned(64)));
 
 /*

@@ -14,6 +14,8 @@ long forward(u32 nr, const u64 arg[6]);
 /* Tells the twin that its thread is over: it exits with @status and gives the slot back. Does not wait. */
 struct az_slot;
 void slot_exit(struct az_slot *slot, u32 index, u32 status);
+/* slot->paused has changed, perhaps several times: its thread looks. */
+void slot_pause_seen(u32 slot);
 /* The siginfo that Linux left for a slot, handed to its thread. */
 void slot_take_signal(u32 slot);
 

@@ -56,9 +56,7 @@ static void handle_event(u64 event)
 		nascent_drop(payload);
 		break;
 	case AZ_EV_PAUSE:
-		t = thread_of_slot(payload);
-		if (t)
-			thread_interrupt(t, WORK_PAUSE);
+		slot_pause_seen(payload);
 		break;
 	case AZ_EV_QUERY:
 		proc_query(payload);

@@ -97,6 +97,20 @@ void slot_exit(struct az_slot *slot, u32 index, u32 status)
 	slot_release(slot, index, AZ_SLOT_EXIT);
 }
 
+void slot_pause_seen(u32 index)
+{
+	struct az_slot *slot = (struct az_slot *)phys_to_virt(handover->slots) + index;
+	struct thread *t;
+
+	if (index >= AZ_SLOTS)
+		return;
+	/* slot_pause_seen:A, pairs with the driver's xchg: it sees 0 and tells again, or the thread sees the new value of paused */
+	__atomic_exchange_n(&slot->pause_told, 0, __ATOMIC_SEQ_CST);
+	t = thread_of_slot(index);
+	if (t)
+		thread_interrupt(t, WORK_PAUSE);
+}
+
 void slot_take_signal(u32 index)
 {
 	struct az_slot *slot = (struct az_slot *)phys_to_virt(handover->slots) + index;

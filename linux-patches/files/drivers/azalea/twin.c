@@ -462,21 +462,26 @@ static enum outcome twin_call(struct az_twin *twin, struct az_ioc_serve *serve)
 	return AGAIN;
 }
 
+/* One event is enough however often signals come before the LWK looks. */
+static void twin_set_paused(struct az_twin *twin, u32 paused)
+{
+	WRITE_ONCE(twin->slot->paused, paused);
+	/* twin_set_paused:A, pairs with slot_pause_seen:A of the LWK: it sees paused, or we see that it has not looked yet */
+	if (!xchg(&twin->slot->pause_told, 1))
+		az_twin_event(twin, AZ_EV_PAUSE);
+}
+
 /* A thread with a request waits for its twin in any case. */
 static void twin_pause(struct az_twin *twin)
 {
-	if (slot_has_request(twin->slot))
-		return;
-	WRITE_ONCE(twin->slot->paused, 1);
-	az_twin_event(twin, AZ_EV_PAUSE);
+	if (!slot_has_request(twin->slot))
+		twin_set_paused(twin, 1);
 }
 
 static void twin_resume(struct az_twin *twin)
 {
-	if (!twin->slot->paused)
-		return;
-	WRITE_ONCE(twin->slot->paused, 0);
-	az_twin_event(twin, AZ_EV_PAUSE);
+	if (twin->slot->paused)
+		twin_set_paused(twin, 0);
 }
 
 static enum outcome twin_exit(struct az_twin *twin, struct az_ioc_serve *serve)
