@@ -32,7 +32,7 @@ struct view {
 	bool is_private;		/* as Linux: only for those who could trace the process */
 	const char *path;
 	int (*show)(const struct az_look *look);
-	bool (*has)(const struct az_look *look, const char *name);	/* a directory: does it have this entry? */
+	bool (*has)(const struct az_folder *folder, const char *name);	/* a directory: does it have this entry? */
 };
 
 #define CPU	"/devices/system/cpu"
@@ -177,8 +177,7 @@ struct filter {
 	struct dir_context context;
 	struct dir_context *caller;
 	const struct view *view;
-	struct az_look *look;
-	struct file *file;
+	struct az_folder folder;
 };
 
 static bool pass_on(struct dir_context *context, const char *name, int length, loff_t offset, u64 ino, unsigned int type)
@@ -190,31 +189,36 @@ static bool pass_on(struct dir_context *context, const char *name, int length, l
 	if (length < sizeof(word)) {
 		memcpy(word, name, length);
 		word[length] = '\0';
-		if (!filter->view->has(filter->look, word))
+		if (!filter->view->has(&filter->folder, word))
 			return true;
 	}
 	filter->caller->pos = context->pos;
 	return filter->caller->actor(filter->caller, name, length, offset, ino, type);
 }
 
-static int iterate(const struct view *view, struct az_look *look, void *arg)
+static int look_at_folder(const struct view *view, struct az_look *look, void *arg)
 {
 	struct filter *filter = arg;
-	int ret;
 
 	filter->view = view;
-	filter->look = look;
-	filter->context.pos = filter->caller->pos;
-	ret = file_inode(filter->file)->i_fop->iterate_shared(filter->file, &filter->context);
-	filter->caller->pos = filter->context.pos;
-	return ret;
+	filter->folder.proc = look->job->proc;
+	filter->folder.fd = look->job->fd;
+	az_view_cpus(look->job, &filter->folder.cpus);
+	az_view_nodes(look->job, &filter->folder.nodes);
+	return 0;
 }
 
+/* Entries are written to the reader's memory, which may wait for anything: nobody is looked at meanwhile. */
 static int view_iterate(struct file *file, struct dir_context *caller)
 {
-	struct filter filter = { .context.actor = pass_on, .caller = caller, .file = file };
+	struct filter filter = { .context.actor = pass_on, .context.pos = caller->pos, .caller = caller };
+	int ret = look_with(file, look_at_folder, &filter);
 
-	return look_with(file, iterate, &filter);
+	if (ret)
+		return ret;
+	ret = file_inode(file)->i_fop->iterate_shared(file, &filter.context);
+	caller->pos = filter.context.pos;
+	return ret;
 }
 
 static int directory_release(struct inode *inode, struct file *file)

@@ -19,6 +19,14 @@ struct az_look {
 	u32 number[2];			/* where the path has one */
 };
 
+/* What a folder shows of a job: a copy, because who reads a folder may take his time. */
+struct az_folder {
+	u32 proc;			/* the job's */
+	unsigned int fd;		/* of its device */
+	cpumask_t cpus;
+	nodemask_t nodes;
+};
+
 /* view.c: Linux's own text of the file, NUL-terminated, for kvfree(); ERR_PTR on failure. */
 char *az_view_original(const struct az_look *look);
 /* Writes Linux's text line by line; @line writes another one and returns true, or returns false. */
@@ -43,8 +51,8 @@ int az_view_node_memory_list(const struct az_look *look);
 int az_view_node_cpu_list(const struct az_look *look);
 int az_view_node_cpu_map(const struct az_look *look);
 int az_view_node_meminfo(const struct az_look *look);
-bool az_view_has_cpu(const struct az_look *look, const char *name);
-bool az_view_has_node(const struct az_look *look, const char *name);
+bool az_view_has_cpu(const struct az_folder *folder, const char *name);
+bool az_view_has_node(const struct az_folder *folder, const char *name);
 
 /* view_process.c */
 int az_view_maps(const struct az_look *look);
@@ -54,7 +62,7 @@ int az_view_numa_maps(const struct az_look *look);
 int az_view_status(const struct az_look *look);
 int az_view_process_stat(const struct az_look *look);
 int az_view_statm(const struct az_look *look);
-bool az_view_has_thread(const struct az_look *look, const char *name);
-bool az_view_has_descriptor(const struct az_look *look, const char *name);
+bool az_view_has_thread(const struct az_folder *folder, const char *name);
+bool az_view_has_descriptor(const struct az_folder *folder, const char *name);
 
 #endif

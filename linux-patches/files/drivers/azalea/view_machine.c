@@ -167,11 +167,11 @@ static u32 entry_number(const char *name, const char *kind)
 	return starts_with(name, kind) && !kstrtou32(name + strlen(kind), 10, &number) ? number : AZ_NONE;
 }
 
-bool az_view_has_cpu(const struct az_look *look, const char *name)
+bool az_view_has_cpu(const struct az_folder *folder, const char *name)
 {
 	u32 cpu = entry_number(name, "cpu");
 
-	return cpu == AZ_NONE || job_has_cpu(look, cpu);
+	return cpu == AZ_NONE || (cpu < nr_cpu_ids && cpumask_test_cpu(cpu, &folder->cpus));
 }
 
 /* ---- Nodes ----------------------------------------------------------------------------------------------------- */
@@ -196,13 +196,11 @@ int az_view_node_memory_list(const struct az_look *look)
 	return 0;
 }
 
-bool az_view_has_node(const struct az_look *look, const char *name)
+bool az_view_has_node(const struct az_folder *folder, const char *name)
 {
 	u32 node = entry_number(name, "node");
-	nodemask_t nodes;
 
-	az_view_nodes(look->job, &nodes);
-	return node == AZ_NONE || (node < MAX_NUMNODES && node_isset(node, nodes));
+	return node == AZ_NONE || (node < MAX_NUMNODES && node_isset(node, folder->nodes));
 }
 
 static void node_cpus(const struct az_look *look, cpumask_t *cpus)

@@ -418,27 +418,25 @@ int az_view_process_stat(const struct az_look *look)
 /* ---- Folders --------------------------------------------------------------------------------------------------- */
 
 /* Twins that wait for a thread to come are none of the program's threads. */
-bool az_view_has_thread(const struct az_look *look, const char *name)
+bool az_view_has_thread(const struct az_folder *folder, const char *name)
 {
-	struct az_twin *twin;
-	unsigned long pid;
-	u32 tid;
+	u32 tid, i;
 
 	if (kstrtou32(name, 10, &tid))
 		return true;
-	xa_for_each(&look->job->space->twins, pid, twin) {
-		struct az_slot *slot = az_slot(az_twin_slot_index(twin));
+	for (i = 0; i < AZ_SLOTS; i++) {
+		struct az_slot *slot = az_slot(i);
 
-		if (READ_ONCE(slot->tid) == tid)
-			return READ_ONCE(slot->state) != AZ_SLOT_SPARE;
+		if (READ_ONCE(slot->state) == AZ_SLOT_SPARE && READ_ONCE(slot->tid) == tid && READ_ONCE(slot->proc) == folder->proc)
+			return false;
 	}
 	return true;
 }
 
 /* The job's device is the proxy's, not the program's. */
-bool az_view_has_descriptor(const struct az_look *look, const char *name)
+bool az_view_has_descriptor(const struct az_folder *folder, const char *name)
 {
 	u32 fd;
 
-	return kstrtou32(name, 10, &fd) || fd != look->job->fd;
+	return kstrtou32(name, 10, &fd) || fd != folder->fd;
 }
