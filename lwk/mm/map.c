@@ -4,7 +4,7 @@
  *
  *   anonymous       the LWK's frames, zeroed
  *   private file    the LWK's frames; the driver holds the file and reads it into them
- *   Linux-backed    all shared mappings, of files, devices and of nothing: the proxy maps them at the same address, the LWK borrows the
+ *   Linux-backed    all shared mappings, of files and of nothing: the proxy maps them at the same address, the LWK borrows the
  *                   frames. Whoever shares them (other processes, children after a fork) shares Linux's pages
  */
 #include "aspace.h"

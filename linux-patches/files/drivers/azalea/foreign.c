@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Foreign memory: what the program maps but Linux must own (files shared for writing, /dev/shm, devices). The proxy really maps
+ * Foreign memory: what the program maps but Linux must own (files shared for writing, /dev/shm). The proxy really maps
  * it at the program's address, in place of the mirror, and the LWK asks for one 4 KB frame at a time, which stays pinned until the
  * mapping goes. The LWK marks such entries FOREIGN.
  *
@@ -13,6 +13,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/secretmem.h>
 #include <linux/shm.h>
 #include <linux/syscalls.h>
 #include <asm/syscall.h>
@@ -57,16 +58,36 @@ static long map_mirror(struct az_space *space, u64 start, u64 length)
 	return IS_ERR_VALUE(ret) ? (long)ret : 0;
 }
 
-/*
- * A call of Linux has removed something, by failing late or by moving it away: the mirror is put back. If that fails, calls
- * would not find what the LWK maps there, and the program cannot go on.
- */
-static void mend_mirror(struct az_space *space, u64 start, u64 length)
+/* Without the mirror calls would not find what the LWK maps there, and the program cannot go on. */
+static void end_program(void)
 {
-	if (!az_mirror_fill(space, start, start + length))
-		return;
 	pr_err("process %d is ended: Linux has no memory for its mappings\n", task_tgid_nr(current));
 	send_sig(SIGKILL, current, 0);
+}
+
+/* A call of Linux has removed something, by failing late or by moving it away: the mirror is put back. */
+static void mend_mirror(struct az_space *space, u64 start, u64 length)
+{
+	if (az_mirror_fill(space, start, start + length))
+		end_program();
+}
+
+/*
+ * Does the range consist of pages of memory that can be held? The registers and memory of devices cannot; their frames have no owner that
+ * would tell when they go.
+ */
+static bool is_lendable(u64 start, u64 length)
+{
+	VMA_ITERATOR(vmi, current->mm, start);
+	struct vm_area_struct *vma;
+	bool lendable = true;
+
+	mmap_read_lock(current->mm);
+	for_each_vma_range(vmi, vma, start + length)
+		if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) || vma_is_fsdax(vma) || vma_is_secretmem(vma))
+			lendable = false;
+	mmap_read_unlock(current->mm);
+	return lendable;
 }
 
 /* (address, length, prot, flags, fd, offset) */
@@ -80,9 +101,15 @@ long az_foreign_map(struct az_job *job, const u64 *arg)
 	if (!range_is_programs(arg[0], arg[1]))
 		return -EINVAL;
 	ret = x64_sys_call(&regs, __NR_mmap);
-	if (IS_ERR_VALUE(ret))
+	if (IS_ERR_VALUE(ret)) {
 		mend_mirror(job->space, arg[0], arg[1]);
-	return ret;
+		return ret;
+	}
+	if (is_lendable(arg[0], arg[1]))
+		return ret;
+	if (map_mirror(job->space, arg[0], arg[1]))
+		end_program();
+	return -ENODEV;
 }
 
 /* (address, length) */
