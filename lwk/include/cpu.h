@@ -91,6 +91,7 @@ void slice_expire(struct cpu *cpu);
 
 void arch_timer_arm(u64 deadline);	/* cycles; 0 disarms */
 void arch_halt_until_interrupt(void);	/* enables interrupts, halts, disables them */
+void arch_take_interrupts(void);	/* those that wait */
 u32 arch_node(void);
 
 #endif

@@ -101,7 +101,7 @@ bool aspace_is_active(const struct aspace *as, u32 cpu);
  * -EFAULT (SIGSEGV: *si_code SEGV_MAPERR 1 or SEGV_ACCERR 2), or -EIO (SIGBUS), or -ENOMEM (SIGBUS as well).
  */
 long aspace_fault(struct aspace *as, uaddr_t addr, u32 access, int *si_code);
-/* The same for every page of [addr, addr+len), for Linux to read or write. Returns 0 or -EFAULT. */
+/* The same for every page of [addr, addr+len), for Linux to read or write. Returns 0, -EFAULT, or -EINTR because the process ends. */
 long aspace_populate(struct aspace *as, uaddr_t addr, u64 len, bool write);
 /* The same before a call is forwarded: not where Linux has the memory itself. */
 long aspace_prepare(struct aspace *as, uaddr_t addr, u64 len, bool write);

@@ -183,6 +183,11 @@ void thread_begin_on(struct thread *t, u32 cpu);
 void thread_yield(void);
 /* Moves the current thread to CPU @cpu. */
 void thread_migrate(u32 cpu);
+/*
+ * Between two steps of work that may take long, no lock held: what Linux and other CPUs want of this CPU is done. False if the process of
+ * the current thread ends: then the work is for nothing, -EINTR.
+ */
+bool thread_goes_on(void);
 /* First thing on the new stack after a switch: finishes what the thread before could not do while it still ran. */
 void finish_switch(void);
 /* Sets WORK_* bits and makes the thread notice: interrupts its CPU or wakes it. */

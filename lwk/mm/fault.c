@@ -9,6 +9,7 @@
  */
 #include "aspace.h"
 #include "offload.h"
+#include "thread.h"
 
 #define AROUND		(16 * PAGE_SIZE)
 #define SEGV_MAPERR	1
@@ -372,6 +373,8 @@ long aspace_populate(struct aspace *as, uaddr_t addr, u64 len, bool write)
 	while (addr < end) {
 		u64 present = present_at(as, addr, write);
 
+		if (!thread_goes_on())
+			return -EINTR;
 		if (present)
 			addr += present;
 		else if (aspace_fault(as, addr, write ? FAULT_WRITE : FAULT_UNSHARE, &si_code))

@@ -132,6 +132,8 @@ static long range_populate(struct aspace *as, uaddr_t start, uaddr_t end, bool e
 
 		if ((r.flags & LOCK_FLAGS) == REGION_LOCKED)
 			ret = r.prot ? aspace_populate(as, r.start, r.end - r.start, write) : -EFAULT;
+		if (ret == -EINTR)
+			return ret;
 		if (ret && errors)
 			return -ENOMEM;
 		start = r.end;

@@ -229,7 +229,8 @@ static void populate_strings(struct aspace *as, uaddr_t array)
 	uaddr_t string;
 
 	for (; array && !copy_from_user(&string, array, sizeof(string)) && string; array += sizeof(string)) {
-		aspace_populate(as, array, sizeof(string), false);
+		if (aspace_populate(as, array, sizeof(string), false))
+			return;
 		populate_string(as, string);
 	}
 	if (array)

@@ -222,6 +222,12 @@ void thread_interrupt(struct thread *t, u32 work)
 	spin_unlock(&cpu->runq.lock);
 }
 
+bool thread_goes_on(void)
+{
+	arch_take_interrupts();
+	return !(__atomic_load_n(&current_thread()->work, __ATOMIC_ACQUIRE) & WORK_KILL);
+}
+
 static void idle(struct cpu *cpu)
 {
 	struct az_cpu_stats *stats = &cpu->shared->stats;

@@ -54,7 +54,7 @@ static long prepare_iovec(struct aspace *as, u64 addr, u64 count, bool write)
 {
 	struct { u64 base, len; } v;
 
-	for (u64 i = 0; i < count && count <= IOVEC_MAX; i++) {
+	for (u64 i = 0; i < count && count <= IOVEC_MAX && thread_goes_on(); i++) {
 		if (outside(addr + i * sizeof(v), sizeof(v)))
 			return -EFAULT;
 		if (copy_from_user(&v, addr + i * sizeof(v), sizeof(v)))

@@ -3,6 +3,7 @@
 #include "unit.h"
 #include "fake_driver.h"
 #include "mm/aspace.h"
+#include "thread.h"
 
 #define RW		(PROT_READ | PROT_WRITE)
 #define SHARED		0x01
@@ -548,6 +549,22 @@ static void populate(void **state)
 	assert_int_equal(aspace_populate(as, ~0ULL, 1, true), -EFAULT);
 }
 
+/* Much to do must not make a CPU deaf, and ends with the process. */
+static void populate_lets_others_in(void **state)
+{
+	uaddr_t a = map_anon(0, 16 * MB, RW, 0);
+	struct thread t = { .work = 0 };
+	u32 before = host_steps;
+
+	host_thread = &t;
+	assert_int_equal(aspace_populate(as, a, 8 * MB, true), 0);
+	assert_true(host_steps - before >= 4);
+	t.work = WORK_KILL;
+	assert_int_equal(aspace_populate(as, a, 16 * MB, true), -EINTR);
+	host_thread = NULL;
+	assert_int_equal(resident, 8 * MB);
+}
+
 /* ---- Files ---- */
 
 static void private_file(void **state)
@@ -954,7 +971,7 @@ int main(void)
 		T(memory_of_the_faulting_node), T(frames_are_zeroed_again),
 		T(partial_unmap_splits_large_pages), T(unmap_errors_and_holes), T(fixed_replaces), T(protect_keeps_contents),
 		T(protect_errors), T(protect_checks_before_linux_acts), T(commitment_by_kind), T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process),
-		T(text_fits_when_nothing_else_does), T(limits_of_the_process), T(heap), T(advice), T(populate),
+		T(text_fits_when_nothing_else_does), T(limits_of_the_process), T(heap), T(advice), T(populate), T(populate_lets_others_in),
 		T(private_file), T(private_file_large_page), T(parts_of_a_file), T(world_changes_during_a_read), T(failed_reads),
 		T(linux_backed), T(nothing_shared_is_linux_backed), T(linux_backed_goes_during_a_fault), T(linux_cannot_unmap),
 		T(a_lent_frame_is_taken_back_during_its_fault), T(a_slower_fault_takes_no_right_away),

@@ -26,6 +26,7 @@ u64 host_barrier;
 struct aspace *host_aspace;
 bool host_panic_expected;
 void (*host_on_park)(void);
+u32 host_steps;
 _Thread_local struct thread *host_thread;
 
 static pthread_mutex_t park_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -144,6 +145,12 @@ void thread_unpark(struct thread *t)
 	t->token = 1;
 	pthread_cond_broadcast(&unparked);
 	pthread_mutex_unlock(&park_lock);
+}
+
+bool thread_goes_on(void)
+{
+	__atomic_fetch_add(&host_steps, 1, __ATOMIC_RELAXED);
+	return !host_thread || !(__atomic_load_n(&host_thread->work, __ATOMIC_ACQUIRE) & WORK_KILL);
 }
 
 void log_line(const char *fmt, ...)

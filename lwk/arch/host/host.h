@@ -19,6 +19,7 @@ extern u64 host_barrier;		/* the first CPUs of the last arch_barrier() */
 extern struct aspace *host_aspace;	/* what aspace_current() returns */
 extern bool host_panic_expected;	/* a failed check ends this process with HOST_PANIC_STATUS, quietly */
 extern void (*host_on_park)(void);	/* called once by thread_park(): what others do while a thread sleeps */
+extern u32 host_steps;			/* a: calls of thread_goes_on() */
 #define HOST_PANIC_STATUS	42
 
 #endif

@@ -161,3 +161,8 @@ void arch_halt_until_interrupt(void)
 {
 	asm volatile("sti; hlt; cli" : : : "memory");
 }
+
+void arch_take_interrupts(void)
+{
+	asm volatile("sti; nop; cli" : : : "memory");	/* they come after the instruction that follows STI */
+}
