@@ -50,6 +50,15 @@ static long access_check(const struct region *r, u32 access, int *si_code)
 	return -EFAULT;
 }
 
+/* What the error of a forwarded call means for the fault. No lock held. */
+static long forward_failed(long err)
+{
+	/* a file system may be interrupted by a signal; only of a process that ends is nothing known about what Linux still does */
+	if (err == -EINTR || (err <= -ERESTARTSYS && err >= -ERESTART_RESTARTBLOCK))
+		return thread_goes_on() ? AGAIN : -EINTR;
+	return err == -ENOMEM ? -ENOMEM : -EIO;
+}
+
 /* ---- Windows ---- */
 
 static void window_clip(struct window *w, const struct region *r, uaddr_t addr, u64 size)
@@ -115,7 +124,7 @@ static long window_fill(struct window *w)
 	}
 	ret = FORWARD(AZ_CALL_FILE_READ, w->file->handle, w->offset, w->block, len);
 	if (ret < 0)
-		return ret == -EINTR ? -EINTR : -EIO;
+		return forward_failed(ret);
 	w->valid = ALIGN_UP(min((u64)ret, len), PAGE_SIZE);
 	arch_zero((char *)phys_to_virt(w->block) + ret, w->valid - ret);
 	return 0;
@@ -248,20 +257,21 @@ static long fault_linux(struct aspace *as, struct region *r, uaddr_t addr, u32 a
 	/* the processor has no right to write alone, and Linux gives nothing to read that may only be written */
 	bool write = (access & FAULT_WRITE) || (r->prot & (PROT_READ | PROT_WRITE)) == PROT_WRITE;
 	u64 taken_back = as->taken_back;
-	long ret;
+	long granted, ret = 0;
 
 	file->refs++;
 	spin_unlock(&as->lock);
-	ret = FORWARD(AZ_CALL_LINUX_FAULT, page, write);
+	granted = FORWARD(AZ_CALL_LINUX_FAULT, page, write);
+	if (granted < 0)
+		ret = forward_failed(granted);
 	spin_lock(&as->lock);
 	r = region_find(as->regions, addr);
 	if (!r || r->file != file || is_zapped(as, page, page + PAGE_SIZE) || as->taken_back != taken_back) {
 		ret = AGAIN;
-	} else if (ret < 0 || ((access & FAULT_WRITE) && !(ret & 1))) {
-		ret = ret == -ENOMEM ? -ENOMEM : -EIO;
-	} else {
-		foreign_install(as, r, page, ret);
-		ret = 0;
+	} else if (!ret && (access & FAULT_WRITE) && !(granted & 1)) {
+		ret = -EIO;
+	} else if (!ret) {
+		foreign_install(as, r, page, granted);
 	}
 	file_put(as, file);
 	spin_unlock(&as->lock);

@@ -651,17 +651,33 @@ static void failed_reads(void **state)
 {
 	map(P(0), 8 * PAGE_SIZE, PROT_READ, PRIVATE | FIXED, 3, 0);
 	assert_int_equal(fault(P(1), FAULT_NOWAIT), -EAGAIN);
-	fake.fail = -ENOMEM;
+	fake.fail = -EACCES;
 	assert_int_equal(fault(P(1), 0), -EIO);
 	/* the thread is killed, the twin reads on: the frames must stay away from others */
 	fake.fail = -EINTR;
 	u64 before = frames_in_use();
+	struct thread t = { .work = WORK_KILL };
 
+	host_thread = &t;
 	assert_int_equal(fault(P(1), 0), -EINTR);
+	host_thread = NULL;
 	assert_true(frames_in_use() >= before + 8);
 	assert_int_equal(resident, 0);
 	assert_int_equal(fault(P(1), 0), 0);
 	assert_int_equal(*at(P(1)), fake_file_byte(PAGE_SIZE));
+}
+
+/* A signal may interrupt a file system: the fault goes on, and nothing is kept aside. */
+static void interrupted_reads(void **state)
+{
+	map(P(0), 8 * PAGE_SIZE, PROT_READ, PRIVATE | FIXED, 3, 0);
+	fake.fail = -EINTR;
+	assert_int_equal(fault(P(1), 0), 0);
+	assert_int_equal(*at(P(1)), fake_file_byte(PAGE_SIZE));
+	assert_null(as->limbo);
+	map(P(8), PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
+	fake.fail = -ERESTARTSYS;
+	assert_int_equal(fault(P(8), FAULT_WRITE), 0);
 }
 
 static void linux_backed(void **state)
@@ -972,7 +988,7 @@ int main(void)
 		T(partial_unmap_splits_large_pages), T(unmap_errors_and_holes), T(fixed_replaces), T(protect_keeps_contents),
 		T(protect_errors), T(protect_checks_before_linux_acts), T(commitment_by_kind), T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process),
 		T(text_fits_when_nothing_else_does), T(limits_of_the_process), T(heap), T(advice), T(populate), T(populate_lets_others_in),
-		T(private_file), T(private_file_large_page), T(parts_of_a_file), T(world_changes_during_a_read), T(failed_reads),
+		T(private_file), T(private_file_large_page), T(parts_of_a_file), T(world_changes_during_a_read), T(failed_reads), T(interrupted_reads),
 		T(linux_backed), T(nothing_shared_is_linux_backed), T(linux_backed_goes_during_a_fault), T(linux_cannot_unmap),
 		T(a_lent_frame_is_taken_back_during_its_fault), T(a_slower_fault_takes_no_right_away),
 		T(what_was_not_mirrored_costs_no_call), T(mirrored_memory_is_zapped_first), T(pinned_frames_are_quarantined),
