@@ -28,16 +28,17 @@
 
 enum frame_state { FRAME_INSIDE, FRAME_FREE, FRAME_USED, FRAME_QUARANTINED };
 
-#define SHARES_MAX	1023u
+#define SHARES_MAX	4095u
 
-_Static_assert(SHARES_MAX >= AZ_PROCS, "an address space owns a frame once");
+/* Who may own a frame: each address space of a process, of a nascent one, or in the making by a fork, and each CPU that copies it. */
+_Static_assert(SHARES_MAX >= 3 * AZ_PROCS + AZ_CPUS_MAX, "all possible owners");
 
 /* Key: n lock of the range's node, I set once. */
 struct frame_meta {
-	uint16_t state : 2;	/* n: enum frame_state */
-	uint16_t order : 4;	/* n: of the block it begins */
-	uint16_t shares : 10;	/* n: owners but one */
-	int16_t pins;		/* n */
+	uint32_t state : 2;	/* n: enum frame_state */
+	uint32_t order : 4;	/* n: of the block it begins */
+	uint32_t shares : 12;	/* n: owners but one */
+	int32_t pins : 14;	/* n: the driver lists a block once, so there are never many */
 };
 
 _Static_assert(sizeof(struct frame_meta) == 4, "four bytes per frame");
