@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Calls that wait in Linux under a signal mask of their own: pselect6, ppoll, epoll_pwait and epoll_pwait2. Linux opens the mask for the
- * wait itself, so nothing gets lost before it; here the thread takes on the same mask, so that a signal which ends the wait finds its
+ * Calls that wait in Linux under a signal mask of their own: pselect6, ppoll, epoll_pwait, epoll_pwait2 and io_uring_enter. Linux opens the
+ * mask for the wait itself, so nothing gets lost before it; here the thread takes on the same mask, so that a signal which ends the wait finds its
  * handler. The twin is not told: outside the wait it holds back what the thread's ordinary mask blocks.
  */
 #include "arch/x86/x86.h"
@@ -61,4 +61,28 @@ long sys_epoll_pwait(struct frame *f, int fd, uaddr_t events, int count, int tim
 long sys_epoll_pwait2(struct frame *f, int fd, uaddr_t events, int count, uaddr_t timeout, uaddr_t mask, u64 mask_size)
 {
 	return forward_masked(f, mask, mask_size);
+}
+
+#define URING_GETEVENTS		1u
+#define URING_EXT_ARG		8u
+
+/* What Linux's IORING_ENTER_EXT_ARG passes. */
+struct uring_arg {
+	u64 mask;
+	u32 mask_size;
+	u32 pad;
+	u64 timeout;
+};
+
+long sys_io_uring_enter(struct frame *f, int fd, unsigned int submit, unsigned int complete, unsigned int flags, uaddr_t arg, u64 size)
+{
+	struct uring_arg ext;
+
+	if (!(flags & URING_GETEVENTS))
+		return forward_call(f->orig_ax, f);
+	if (!(flags & URING_EXT_ARG))
+		return forward_masked(f, arg, size);
+	if (size != sizeof(ext) || copy_from_user(&ext, arg, sizeof(ext)))
+		return forward_call(f->orig_ax, f);
+	return forward_masked(f, ext.mask, ext.mask_size);
 }

@@ -23,6 +23,8 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include <linux/azalea.h>
+
 #include "job.h"
 
 #define PTE_FRAME	PTE_PFN_MASK
@@ -220,6 +222,11 @@ static const struct vm_operations_struct mirror_ops = {
 	.page_mkwrite = mirror_page_mkwrite,
 };
 
+bool azalea_is_mirror(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &mirror_ops;
+}
+
 /* The whole program range first, by the process that then owns the job; later any part of it, when foreign.c gives it back. */
 int az_mirror_map(struct az_job *job, struct vm_area_struct *vma)
 {
@@ -245,7 +252,7 @@ struct az_space *az_mirror_share(void)
 
 	mmap_read_lock(current->mm);
 	for_each_vma_range(vmi, vma, AZ_USER_END) {
-		if (vma->vm_ops != &mirror_ops)
+		if (!azalea_is_mirror(vma))
 			continue;
 		space = az_space_share(((struct az_job *)vma->vm_file->private_data)->space);
 		break;

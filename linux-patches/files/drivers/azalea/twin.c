@@ -26,6 +26,8 @@
 #include <linux/close_range.h>
 #include <asm/syscall.h>
 
+#include <linux/azalea.h>
+
 #include "job.h"
 #include "syscall_allow.h"
 
@@ -177,6 +179,11 @@ struct az_twin *az_twin_mine(void)
 	struct az_twin *twin = xa_load(&all_twins, current->pid);
 
 	return twin && twin->task == current ? twin : NULL;
+}
+
+bool azalea_is_twin(void)
+{
+	return az_twin_mine();
 }
 
 /* A new thread of the proxy: a spare for the LWK's next clone. It blocks all signals until then. */

@@ -9,6 +9,7 @@
 
 struct file;
 struct task_struct;
+struct vm_area_struct;
 
 #ifdef CONFIG_AZALEA
 void azalea_reserve_memory(void);		/* lwkmem=: once memblock knows the nodes, before the page allocator exists */
@@ -17,11 +18,15 @@ void azalea_exit(void);				/* the calling thread exits and still has its memory 
 /* This one is the scheduler's, for the driver. */
 bool azalea_account_user_time(struct task_struct *p, u64 ns, unsigned long faults);
 void azalea_view(struct file *file);		/* just before a file is opened: may have the LWK describe itself in it */
+bool azalea_is_twin(void);			/* the calling thread carries out calls of an LWK program */
+bool azalea_is_mirror(const struct vm_area_struct *vma);	/* maps memory of an LWK program */
 #else
 static inline void azalea_reserve_memory(void) { }
 static inline bool azalea_refuses_cpu(unsigned int cpu) { return false; }
 static inline void azalea_exit(void) { }
 static inline void azalea_view(struct file *file) { }
+static inline bool azalea_is_twin(void) { return false; }
+static inline bool azalea_is_mirror(const struct vm_area_struct *vma) { return false; }
 #endif
 
 #endif
