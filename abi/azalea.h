@@ -253,6 +253,9 @@ enum az_call {
 					   calling thread, into LWK memory, NUL-terminated */
 	AZ_CALL_SHM_SIZE,		/* (id, prot) bytes of a System V segment that the process may attach so, whole pages */
 	AZ_CALL_SHM_ATTACH,		/* (address, length, id, prot) as LINUX_MAP; the length must be the segment's */
+	AZ_CALL_AIO_SETUP,		/* (count, address of the context) io_setup; bytes of the ring */
+	AZ_CALL_AIO_ATTACH,		/* (address, length, address of the context) moves the ring there, and says so in the context */
+	AZ_CALL_AIO_DESTROY,		/* (context) io_destroy; bytes of the ring, 0 if the program has unmapped it already */
 	AZ_CALL_CAPABLE,		/* (capability) 1 if the thread has it, else 0 */
 	AZ_CALL_USER,			/* never sent: calls from here on are made by the proxy in user space */
 };

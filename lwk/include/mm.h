@@ -116,11 +116,12 @@ struct map_args {
 	u32 prot, flags;	/* Linux's PROT_*, MAP_* */
 	int fd;
 	u64 offset;
+	u64 object;		/* of aspace_attach(): the segment's id, or where the program has its aio context */
 };
 long aspace_map(struct aspace *as, const struct map_args *a);
 long aspace_unmap(struct aspace *as, uaddr_t addr, u64 len);
-/* Maps the System V segment @fd, all of it: offset 0 and the segment's size. */
-long aspace_attach(struct aspace *as, const struct map_args *a);
+/* Maps a System V segment or an aio ring, all of it, by @call: AZ_CALL_SHM_ATTACH or AZ_CALL_AIO_ATTACH. */
+long aspace_attach(struct aspace *as, const struct map_args *a, u32 call);
 /* shmdt(2): removes what is left of the segment that was attached at @addr. */
 long aspace_detach(struct aspace *as, uaddr_t addr);
 long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot);

@@ -37,7 +37,7 @@ struct request {
 	u64 len;
 	u32 prot;
 	u32 region_flags;
-	bool shm;		/* args->fd is a System V segment */
+	u32 attach;		/* what the proxy maps, if no file: AZ_CALL_SHM_ATTACH, AZ_CALL_AIO_ATTACH */
 	struct file_ref *file;
 };
 
@@ -116,7 +116,7 @@ static void request_flags(struct request *rq)
 static long request_open(struct request *rq)
 {
 	const struct map_args *a = rq->args;
-	long handle = rq->shm ? FILE_SHM : FILE_LINUX;
+	long handle = rq->attach == AZ_CALL_SHM_ATTACH ? FILE_SHM : FILE_LINUX;
 
 	rq->file = kmalloc(sizeof(*rq->file));
 	if (!rq->file)
@@ -192,8 +192,8 @@ static long map_in_linux(struct aspace *as, const struct request *rq, uaddr_t st
 	if (is_anonymous(a))
 		flags &= ~(MAP_HUGETLB | MAP_HUGE_MASK << MAP_HUGE_SHIFT);
 	spin_unlock(&as->lock);
-	if (rq->shm)
-		ret = FORWARD(AZ_CALL_SHM_ATTACH, start, rq->len, a->fd, a->prot);
+	if (rq->attach)
+		ret = FORWARD(rq->attach, start, rq->len, a->object, a->prot);
 	else
 		ret = FORWARD(AZ_CALL_LINUX_MAP, start, rq->len, a->prot, flags, a->fd, a->offset);
 	spin_lock(&as->lock);
@@ -301,9 +301,9 @@ long aspace_map(struct aspace *as, const struct map_args *a)
 	return map_any(as, &rq);
 }
 
-long aspace_attach(struct aspace *as, const struct map_args *a)
+long aspace_attach(struct aspace *as, const struct map_args *a, u32 call)
 {
-	struct request rq = { .args = a, .shm = true };
+	struct request rq = { .args = a, .attach = call };
 
 	return map_any(as, &rq);
 }

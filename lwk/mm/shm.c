@@ -70,7 +70,7 @@ static long attach_args(struct map_args *a, int flags)
 
 long sys_shmat(struct frame *f, int id, uaddr_t addr, int flags)
 {
-	struct map_args a = { .addr = addr, .flags = MAP_SHARED, .fd = id };
+	struct map_args a = { .addr = addr, .flags = MAP_SHARED, .object = id };
 	long ret = attach_args(&a, flags);
 
 	if (ret)
@@ -80,7 +80,7 @@ long sys_shmat(struct frame *f, int id, uaddr_t addr, int flags)
 	if (ret < 0)
 		return ret;
 	a.len = ret;
-	ret = aspace_attach(aspace_current(), &a);
+	ret = aspace_attach(aspace_current(), &a, AZ_CALL_SHM_ATTACH);
 	return ret == -EEXIST ? -EINVAL : ret;
 }
 

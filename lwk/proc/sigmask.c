@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Calls that wait in Linux under a signal mask of their own: pselect6, ppoll, epoll_pwait, epoll_pwait2 and io_uring_enter. Linux opens the
- * mask for the wait itself, so nothing gets lost before it; here the thread takes on the same mask, so that a signal which ends the wait finds its
+ * Calls that wait in Linux under a signal mask of their own: pselect6, ppoll, epoll_pwait, epoll_pwait2, io_pgetevents and
+ * io_uring_enter. Linux opens the mask for the wait itself, so nothing gets lost before it; here the thread takes on the same mask, so that a signal which ends the wait finds its
  * handler. The twin is not told: outside the wait it holds back what the thread's ordinary mask blocks.
  */
 #include "arch/x86/x86.h"
@@ -39,13 +39,24 @@ static long forward_masked(struct frame *f, uaddr_t at, u64 size)
 	return ret;
 }
 
-long sys_pselect6(struct frame *f, int nfds, uaddr_t in, uaddr_t out, uaddr_t ex, uaddr_t timeout, uaddr_t mask)
+/* @at: { address, size } of the mask. */
+static long forward_masked_at(struct frame *f, uaddr_t at)
 {
 	struct { uaddr_t at; u64 size; } m = { 0 };
 
-	if (mask)
-		copy_from_user(&m, mask, sizeof(m));
+	if (at)
+		copy_from_user(&m, at, sizeof(m));
 	return forward_masked(f, m.at, m.size);
+}
+
+long sys_pselect6(struct frame *f, int nfds, uaddr_t in, uaddr_t out, uaddr_t ex, uaddr_t timeout, uaddr_t mask)
+{
+	return forward_masked_at(f, mask);
+}
+
+long sys_io_pgetevents(struct frame *f, u64 context, long min, long max, uaddr_t events, uaddr_t timeout, uaddr_t mask)
+{
+	return forward_masked_at(f, mask);
 }
 
 long sys_ppoll(struct frame *f, uaddr_t fds, unsigned int count, uaddr_t timeout, uaddr_t mask, u64 mask_size)

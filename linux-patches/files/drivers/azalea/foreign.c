@@ -18,6 +18,8 @@
 #include <linux/syscalls.h>
 #include <asm/syscall.h>
 
+#include <linux/azalea.h>
+
 #include "job.h"
 
 /* Index in pins. */
@@ -266,6 +268,59 @@ long az_foreign_shm_attach(struct az_job *job, const u64 *arg)
 	if (ret)
 		mend_mirror(job->space, arg[0], length);
 	return ret;
+}
+
+/* ---- Rings of aio ---------------------------------------------------------------------------------------------- */
+
+#define AIO_RING_MAX	SZ_512M		/* Linux refuses what needs more than 256 MB for its events */
+
+/* (count, address of the context): io_setup; bytes of the ring, which is still where Linux put it */
+long az_foreign_aio_setup(const u64 *arg)
+{
+	struct pt_regs regs = { .di = arg[0], .si = arg[1] };
+	unsigned long context;
+	long ret = x64_sys_call(&regs, __NR_io_setup);
+
+	if (ret)
+		return ret;
+	return get_user(context, (unsigned long __user *)arg[1]) ? -EFAULT : mapped_length(context);
+}
+
+/* (address, length, address of the context): moves the ring to the address, by which it is known from then on */
+long az_foreign_aio_attach(struct az_job *job, const u64 *arg)
+{
+	struct pt_regs regs = { .si = arg[1], .dx = arg[1], .r10 = MREMAP_MAYMOVE | MREMAP_FIXED, .r8 = arg[0] };
+	unsigned long __user *context = (unsigned long __user *)arg[2];
+	long ret;
+
+	if (!range_is_programs(arg[0], arg[1]) || get_user(regs.di, context))
+		return -EFAULT;
+	if (regs.di < AZ_USER_END || mapped_length(regs.di) != arg[1])
+		return -EINVAL;			/* the program has changed it meanwhile */
+	ret = x64_sys_call(&regs, __NR_mremap);
+	if (!IS_ERR_VALUE(ret))
+		return put_user(arg[0], context);
+	mend_mirror(job->space, arg[0], arg[1]);
+	return ret;
+}
+
+/* (context): io_destroy, which also unmaps; bytes of the ring, or 0 if something else was mapped there */
+long az_foreign_aio_destroy(struct az_job *job, const u64 *arg)
+{
+	struct pt_regs regs = { .di = arg[0] };
+	struct vm_area_struct *vma;
+	u64 length;
+	long ret;
+
+	if (!range_is_programs(arg[0], PAGE_SIZE))
+		return -EINVAL;
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, arg[0]);
+	length = vma && !azalea_is_mirror(vma) ? vma->vm_end - arg[0] : 0;
+	mmap_read_unlock(current->mm);
+	ret = x64_sys_call(&regs, __NR_io_destroy);
+	mend_mirror(job->space, arg[0], min_t(u64, AIO_RING_MAX, AZ_USER_END - arg[0]));
+	return ret ?: length;
 }
 
 /* ---- Frames ---------------------------------------------------------------------------------------------------- */

@@ -182,6 +182,9 @@ long az_foreign_remap(struct az_job *job, const u64 *arg);
 long az_foreign_sync(struct az_job *job, const u64 *arg);
 long az_foreign_shm_size(const u64 *arg);
 long az_foreign_shm_attach(struct az_job *job, const u64 *arg);
+long az_foreign_aio_setup(const u64 *arg);
+long az_foreign_aio_attach(struct az_job *job, const u64 *arg);
+long az_foreign_aio_destroy(struct az_job *job, const u64 *arg);
 long az_foreign_fault(struct az_job *job, const u64 *arg);
 void az_foreign_release(struct az_space *space);
 

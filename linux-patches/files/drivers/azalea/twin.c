@@ -392,6 +392,12 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 		return az_foreign_shm_size(arg);
 	case AZ_CALL_SHM_ATTACH:
 		return az_foreign_shm_attach(twin->job, arg);
+	case AZ_CALL_AIO_SETUP:
+		return az_foreign_aio_setup(arg);
+	case AZ_CALL_AIO_ATTACH:
+		return az_foreign_aio_attach(twin->job, arg);
+	case AZ_CALL_AIO_DESTROY:
+		return az_foreign_aio_destroy(twin->job, arg);
 	case AZ_CALL_CAPABLE:
 		return cap_valid(arg[0]) && capable(arg[0]);
 	case AZ_CALL_LINUX_FAULT:
