@@ -5,12 +5,13 @@
  *
  * Lock order, outermost first; a lock may be taken only while holding locks above it:
  *	0 leaving	sched/thread.c		threads with a signal on its way do not end
- *	1 process	proc->lock		threads of a process, spare slots, signals
- *	2 aspace	as->lock		regions and page tables
+ *	1 process	proc->lock		threads of a process, spare slots, signals; also the table of nascent ones, never with another
+ *	2 aspace	as->lock		regions and page tables, of one address space: a child that fork makes needs no lock yet
  *	3 futex		futex bucket		(two buckets: lower address first)
  *	4 runqueue	cpu->runq.lock
- *	5 frame		per-node allocator, kmalloc, commit
- *	6 log
+ *	5 object	a class of kmalloc, kernel stacks, pool of threads; never two of them
+ *	6 frame		a node's allocator	(one node at a time)
+ *	7 log
  */
 #ifndef LWK_SPINLOCK_H
 #define LWK_SPINLOCK_H

@@ -75,8 +75,10 @@ void aspace_unbind(struct aspace *as, u64 *resident, u64 *committed)
 
 void aspace_set_limits(struct aspace *as, u64 limit_as, u64 limit_data)
 {
+	spin_lock(&as->lock);
 	as->limit_as = limit_as;
 	as->limit_data = limit_data;
+	spin_unlock(&as->lock);
 }
 
 paddr_t aspace_pgd(struct aspace *as)
@@ -465,10 +467,14 @@ static bool brk_grow(struct aspace *as, uaddr_t start, uaddr_t end)
 uaddr_t aspace_brk(struct aspace *as, uaddr_t brk)
 {
 	uaddr_t from, to;
+	u64 locked;
 	u32 lock = 0;
 
-	/* may have to ask Linux, so before the lock is taken; a race with another thread's brk only makes the answer a little old */
-	if (as->lock_new && brk > as->brk && aspace_lock_new(as, 0, ALIGN_UP(brk - as->brk, PAGE_SIZE), &lock))
+	spin_lock(&as->lock);
+	locked = as->lock_new && brk > as->brk ? brk - as->brk : 0;
+	spin_unlock(&as->lock);
+	/* may have to ask Linux, so without the lock; a race with another thread's brk only makes the answer a little old */
+	if (locked && aspace_lock_new(as, 0, ALIGN_UP(locked, PAGE_SIZE), &lock))
 		brk = 0;
 	aspace_begin(as);
 	from = ALIGN_UP(as->brk, PAGE_SIZE);

@@ -52,7 +52,7 @@ struct frame_range {
 };
 
 struct frame_node {
-	struct spinlock lock;
+	struct spinlock lock;		/* rank: frame */
 	struct list free[ORDERS];	/* n */
 	bool present;			/* I: has a range */
 };

@@ -22,7 +22,7 @@ struct slab {
 };
 
 struct class {
-	struct spinlock lock;
+	struct spinlock lock;		/* rank: object */
 	u32 size;			/* I */
 	struct list partial;		/* c; emptiest not sorted */
 	u32 empty;			/* c: slabs in partial without objects */

@@ -21,7 +21,9 @@
 
 void aspace_set_lock_limit(struct aspace *as, u64 bytes)
 {
+	spin_lock(&as->lock);
 	as->limit_locked = bytes;
+	spin_unlock(&as->lock);
 }
 
 static u64 range_locked(struct aspace *as, uaddr_t start, uaddr_t end)
@@ -43,21 +45,42 @@ static bool is_privileged(void)
 
 static bool may_lock_at_all(struct aspace *as)
 {
-	return as->limit_locked || is_privileged();
+	u64 limit;
+
+	spin_lock(&as->lock);
+	limit = as->limit_locked;
+	spin_unlock(&as->lock);
+	return limit || is_privileged();
 }
 
+/* @bytes more than are locked already? */
 static bool may_lock(struct aspace *as, u64 bytes)
 {
-	u64 locked = as->locked;
+	bool room;
 
-	return (bytes <= as->limit_locked && locked <= as->limit_locked - bytes) || is_privileged();
+	spin_lock(&as->lock);
+	room = bytes <= as->limit_locked && as->locked <= as->limit_locked - bytes;
+	spin_unlock(&as->lock);
+	return room || is_privileged();
+}
+
+static bool may_lock_everything(struct aspace *as)
+{
+	bool room;
+
+	spin_lock(&as->lock);
+	room = as->mapped <= as->limit_locked;
+	spin_unlock(&as->lock);
+	return room || is_privileged();
 }
 
 long aspace_lock_new(struct aspace *as, u32 map_flags, u64 len, u32 *region_flags)
 {
 	if ((map_flags & MAP_LOCKED) && !may_lock_at_all(as))
 		return -EPERM;
+	spin_lock(&as->lock);
 	*region_flags |= as->lock_new;
+	spin_unlock(&as->lock);
 	if (map_flags & MAP_LOCKED)
 		*region_flags |= REGION_LOCKED;
 	return (*region_flags & REGION_LOCKED) && !may_lock(as, len) ? -EAGAIN : 0;
@@ -143,7 +166,12 @@ static long range_populate(struct aspace *as, uaddr_t start, uaddr_t end, bool e
 
 void lock_populate(struct aspace *as, uaddr_t start, uaddr_t end)
 {
-	if (as->locked)
+	bool any;
+
+	spin_lock(&as->lock);
+	any = as->locked;
+	spin_unlock(&as->lock);
+	if (any)
 		range_populate(as, start, end, false);
 }
 
@@ -223,7 +251,7 @@ long sys_mlockall(struct frame *f, int flags)
 		return -EINVAL;
 	if (!may_lock_at_all(as))
 		return -EPERM;
-	if ((flags & MCL_CURRENT) && as->mapped > as->limit_locked && !is_privileged())
+	if ((flags & MCL_CURRENT) && !may_lock_everything(as))
 		return -ENOMEM;
 	aspace_begin(as);
 	as->lock_new = flags & MCL_FUTURE ? lock : 0;

@@ -11,7 +11,7 @@
 #include "offload.h"
 #include "string.h"
 
-static struct spinlock pool_lock;		/* rank: frame */
+static struct spinlock pool_lock;		/* rank: object */
 static struct list pool = LIST_INIT(pool);	/* linked by run */
 static struct thread *by_slot[AZ_SLOTS];	/* a */
 static struct spinlock leaving_lock;		/* rank: leaving */

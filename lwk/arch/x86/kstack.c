@@ -14,7 +14,7 @@
 #define KSTACK_STRIDE	(2 * KSTACK_SIZE)
 #define KERNEL_RW	(1ULL << 63 | 0x103)	/* NX, global, writable, present */
 
-static struct spinlock kstack_lock;		/* rank: frame */
+static struct spinlock kstack_lock;		/* rank: object */
 static u64 *free_stacks;			/* linked through the last word of each free stack */
 static u64 kstack_count;			/* stacks ever made */
 
