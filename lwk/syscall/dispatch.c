@@ -47,7 +47,18 @@ void populate_string(struct aspace *as, uaddr_t addr)
 		aspace_prepare(as, addr, STRING_USUAL, false);
 }
 
-#define IOVEC_MAX	1024	/* Linux's UIO_MAXIOV */
+#define IOVEC_MAX	1024u	/* Linux's UIO_MAXIOV */
+#define MMSGHDR_BYTES	64
+
+#define NAME_MAX_BYTES	128	/* sizeof(struct sockaddr_storage): Linux looks at no more */
+
+struct message {		/* Linux's struct user_msghdr */
+	u64 name;
+	s32 name_len, pad;
+	u64 iov, iov_count;
+	u64 control, control_len;
+	u64 flags;
+};
 
 /* The buffers behind an iovec array; wrong lengths are for Linux to refuse, which then does not look at the array. */
 static long prepare_iovec(struct aspace *as, u64 addr, u64 count, bool write)
@@ -65,25 +76,82 @@ static long prepare_iovec(struct aspace *as, u64 addr, u64 count, bool write)
 	return 0;
 }
 
-static long prepare_argument(struct aspace *as, const struct syscall_desc *desc, int i, unsigned long value[6])
+static long prepare_message(struct aspace *as, u64 addr, bool write)
+{
+	struct message m;
+	u64 name_len;
+
+	if (outside(addr, sizeof(m)) || copy_from_user(&m, addr, sizeof(m)))
+		return -EFAULT;
+	name_len = m.name_len > 0 ? min(m.name_len, NAME_MAX_BYTES) : 0;
+	if ((name_len && prepare_range(as, m.name, name_len, write)) ||
+	    (m.control_len && prepare_range(as, m.control, m.control_len, write)))
+		return -EFAULT;
+	return prepare_iovec(as, m.iov, m.iov_count, write);
+}
+
+/* Several messages, each followed by a length: as Linux, those before a wrong one are sent. How many there are. */
+static u64 prepare_messages(struct aspace *as, u64 addr, u64 count, bool write)
+{
+	u64 i;
+
+	for (i = 0; i < count; i++)
+		if (!thread_goes_on() || prepare_message(as, addr + i * MMSGHDR_BYTES, write))
+			return i;
+	return count;
+}
+
+/* What an argument of these kinds points to in turn; itself it is read, and what Linux writes there the twin asks for. */
+static long prepare_behind(struct aspace *as, const struct syscall_arg *arg, u64 addr, u64 bytes, unsigned long value[6])
+{
+	bool write = arg->direction & SYSCALL_OUT;
+	u64 set[2], count;
+
+	switch (arg->kind) {
+	case SYSCALL_ARG_IOVEC:
+		return prepare_iovec(as, addr, bytes / 16, write);
+	case SYSCALL_ARG_MSGHDR:
+		return prepare_message(as, addr, write);
+	case SYSCALL_ARG_MMSGHDR:
+		count = prepare_messages(as, addr, bytes / MMSGHDR_BYTES, write);
+		if (!count)
+			return -EFAULT;
+		value[arg->count_arg - 1] = count;
+		return 0;
+	default:	/* SYSCALL_ARG_SIGARG; Linux looks at no set of another size */
+		if (copy_from_user(set, addr, sizeof(set)))
+			return -EFAULT;
+		return set[0] && set[1] == sizeof(u64) && outside(set[0], set[1]) ? -EFAULT : 0;
+	}
+}
+
+static bool leads_on(u32 kind)
+{
+	return kind == SYSCALL_ARG_IOVEC || kind == SYSCALL_ARG_MSGHDR || kind == SYSCALL_ARG_MMSGHDR || kind == SYSCALL_ARG_SIGARG;
+}
+
+/* An argument that leads out of the program's part is replaced by one that Linux refuses when it comes to it. */
+static void prepare_argument(struct aspace *as, const struct syscall_desc *desc, int i, unsigned long value[6])
 {
 	const struct syscall_arg *arg = &desc->arg[i];
 	bool write = arg->direction & SYSCALL_OUT;
 	u64 bytes = syscall_arg_bytes(desc, i, value);
 	u32 count;
+	long ret;
 
 	if (arg->count_deref && value[arg->count_arg - 1] && !outside(value[arg->count_arg - 1], 4) &&
 	    copy_from_user(&count, value[arg->count_arg - 1], sizeof(count)) == 0 && (s32)count > 0)
 		bytes = count;
-	if (arg->kind == SYSCALL_ARG_IOVEC && value[i] && !outside(value[i], bytes))
-		return prepare_iovec(as, value[i], bytes / 16, write);
 	if (arg->kind == SYSCALL_ARG_PATH || arg->kind == SYSCALL_ARG_STR) {
 		populate_string(as, value[i]);
 		bytes = 1;
 	}
-	if (prepare_range(as, value[i], bytes, write))
+	if (leads_on(arg->kind) && value[i] && !outside(value[i], bytes))
+		ret = prepare_behind(as, arg, value[i], bytes, value);
+	else
+		ret = prepare_range(as, value[i], bytes, write);
+	if (ret)
 		value[i] = NOWHERE;
-	return 0;
 }
 
 long forward_call(u64 nr, struct frame *f)
@@ -95,8 +163,8 @@ long forward_call(u64 nr, struct frame *f)
 	if (!desc)
 		return -ENOSYS;
 	for (int i = 0; i < desc->arg_count; i++)
-		if (desc->arg[i].direction && prepare_argument(as, desc, i, value))
-			return -EFAULT;
+		if (desc->arg[i].direction)
+			prepare_argument(as, desc, i, value);
 	this_cpu()->shared->stats.calls_local--;	/* the entry counted it */
 	return forward(nr, (const u64 *)value);
 }

@@ -6,6 +6,8 @@
  * wrong pointer in that place and plausible values in all others. One line per argument tells what came back: on Linux and
  * on the LWK it must be the same. Needs an empty, writable current directory.
  *
+ * After that come the pointers behind pointers: in vectors, in messages and in pselect6's last argument.
+ *
  * Left out: calls that do not return or would end the program, and a null pointer where it means to wait for ever.
  */
 #include <fcntl.h>
@@ -19,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -32,7 +35,7 @@
 
 static char *good[6];		/* one plausible target for each argument, zeroed before every call */
 static char *end_of_map, *none, *readonly, *unmapped;
-static int file, directory, terminal, stream, epoll, timer, notify;
+static int file, directory, terminal, stream, peer, epoll, timer, notify;
 
 static struct { const char *name; unsigned long value; } wrong[] = {
 	{ "NULL", 0 }, { "low", 0x1000 }, { "unmapped", 0 }, { "none", 0 }, { "readonly", 0 }, { "end-1", 0 }, { "end-9", 0 },
@@ -310,11 +313,111 @@ static void prepare(void)
 	terminal = need("posix_openpt", posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK));
 	need("socketpair", socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets));
 	stream = sockets[0];
+	peer = sockets[1];
 	epoll = need("epoll_create1", epoll_create1(0));
 	timer = need("timerfd_create", timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
 	notify = need("inotify_init1", inotify_init1(IN_NONBLOCK));
 	need("sigaction", sigaction(SIGALRM, &action, NULL));
 	signal(SIGPIPE, SIG_IGN);
+}
+
+/* What is behind the argument of a call: two buffers, the second of which is replaced, and what else a message may have. */
+struct behind {
+	struct iovec vector[2];
+	struct mmsghdr message[2];
+	struct { void *at; size_t size; } mask;
+};
+
+enum place { BUFFER_OF_TWO, VECTOR, NAME, CONTROL, SECOND_MESSAGE };
+
+static void set_behind(struct behind *b, enum place place, void *wrong_one)
+{
+	*b = (struct behind){ .vector = { { good[0], 8 }, { good[1], 8 } }, .mask = { wrong_one, 8 } };
+	b->message[0].msg_hdr = b->message[1].msg_hdr = (struct msghdr){ .msg_iov = b->vector, .msg_iovlen = 2 };
+	switch (place) {
+	case BUFFER_OF_TWO:
+		b->vector[1].iov_base = wrong_one;
+		break;
+	case VECTOR:
+		b->message[0].msg_hdr.msg_iov = wrong_one;
+		break;
+	case NAME:
+		b->message[0].msg_hdr.msg_name = wrong_one;
+		b->message[0].msg_hdr.msg_namelen = 16;
+		break;
+	case CONTROL:
+		b->message[0].msg_hdr.msg_control = wrong_one;
+		b->message[0].msg_hdr.msg_controllen = 32;
+		break;
+	case SECOND_MESSAGE:
+		b->message[1].msg_hdr.msg_iov = wrong_one;
+	}
+}
+
+static long call_behind(unsigned long nr, struct behind *b, int fd)
+{
+	struct timespec now = { 0, 0 };
+	char bytes[64] = "";
+	long result;
+
+	if (fd == stream)
+		need("write", write(peer, bytes, sizeof(bytes)));
+	switch (nr) {
+	case SYS_readv:
+	case SYS_writev:
+		result = syscall(nr, fd, b->vector, 2);
+		break;
+	case SYS_sendmsg:
+	case SYS_recvmsg:
+		result = syscall(nr, fd, b->message, 0);
+		break;
+	case SYS_pselect6:
+		result = syscall(nr, 0, NULL, NULL, NULL, &now, &b->mask);
+		break;
+	default:
+		result = syscall(nr, fd, b->message, 2, 0, NULL);
+	}
+	result = result == -1 ? -errno : result;
+	while (recv(stream, bytes, sizeof(bytes), 0) > 0 || recv(peer, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	return result;
+}
+
+static void try_behind(const char *name, unsigned long nr, enum place place, int fd)
+{
+	long result, unmapped_result = 0, last = -1000000;
+	struct behind b;
+	size_t w;
+
+	printf("%s:", name);
+	for (w = 1; w < WRONG; w++) {
+		set_behind(&b, place, (void *)wrong[w].value);
+		result = call_behind(nr, &b, fd);
+		if (!strcmp(wrong[w].name, "unmapped"))
+			unmapped_result = result;
+		if (!is_beyond(wrong[w].value) || (result != -EFAULT && result != unmapped_result))
+			show(wrong[w].name, result, &last);
+	}
+	putchar('\n');
+}
+
+static void try_all_behind(void)
+{
+	try_behind("buffer of readv", SYS_readv, BUFFER_OF_TWO, stream);
+	try_behind("buffer of writev", SYS_writev, BUFFER_OF_TWO, stream);
+	try_behind("buffer of writev, bad descriptor", SYS_writev, BUFFER_OF_TWO, -1);
+	try_behind("buffer of sendmsg", SYS_sendmsg, BUFFER_OF_TWO, stream);
+	try_behind("buffer of sendmsg, bad descriptor", SYS_sendmsg, BUFFER_OF_TWO, -1);
+	try_behind("vector of sendmsg", SYS_sendmsg, VECTOR, stream);
+	try_behind("name of sendmsg", SYS_sendmsg, NAME, stream);
+	try_behind("control of sendmsg", SYS_sendmsg, CONTROL, stream);
+	try_behind("buffer of recvmsg", SYS_recvmsg, BUFFER_OF_TWO, stream);
+	try_behind("vector of recvmsg", SYS_recvmsg, VECTOR, stream);
+	try_behind("buffer of sendmmsg", SYS_sendmmsg, BUFFER_OF_TWO, stream);
+	try_behind("second message of sendmmsg", SYS_sendmmsg, SECOND_MESSAGE, stream);
+	try_behind("vector of recvmmsg", SYS_recvmmsg, VECTOR, stream);
+	try_behind("second message of recvmmsg", SYS_recvmmsg, SECOND_MESSAGE, stream);
+	try_behind("mask of pselect6", SYS_pselect6, BUFFER_OF_TWO, -1);
 }
 
 int main(int argc, char **argv)
@@ -337,6 +440,8 @@ int main(int argc, char **argv)
 		for (sub = 0; row->op_arg && sub < row->sub_count; sub++)
 			try_call(&syscall_descs[row->first_sub + sub], row);
 	}
+	if (argc == 1)
+		try_all_behind();
 	printf("calls: %lu\n", tried);
 	return 0;
 }
