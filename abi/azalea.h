@@ -172,14 +172,16 @@ struct az_util {
  *    |                                              ^ |
  *    |                     LWK: fault_ret, state=CALL | driver: fault_addr, state=FAULT (the twin touched a page that
  *    |                                              | v  is not there; the waiting thread makes it present)
- *    |  driver, twin gone                          FAULT
+ *    |  driver, twin gone                          FAULT <--> INNER (the thread needs a call for that, and the twin runs it
+ *    |                                                              inside the other one: LWK: inner_nr, inner_arg, state=INNER;
+ *    |                                                              driver: inner_ret, state=FAULT)
  *    +---------- EXIT: LWK is done with it for good; the twin ends by exit(2)
  *
  * Sleeping: the LWK stores state=CALL, then (full barrier) reads twin_sleeping, and if set sends AZ_EV_CALL; the twin
  * stores twin_sleeping=1, then (full barrier) reads state, and sleeps only if there is no request. The other
  * direction is the same with lwk_waiting and AZ_EV_DONE to the CPU in slot->cpu; the waker clears the flag by xchg.
  */
-enum az_slot_state { AZ_SLOT_FREE, AZ_SLOT_SPARE, AZ_SLOT_IDLE, AZ_SLOT_CALL, AZ_SLOT_FAULT, AZ_SLOT_DONE, AZ_SLOT_EXIT };
+enum az_slot_state { AZ_SLOT_FREE, AZ_SLOT_SPARE, AZ_SLOT_IDLE, AZ_SLOT_CALL, AZ_SLOT_FAULT, AZ_SLOT_DONE, AZ_SLOT_EXIT, AZ_SLOT_INNER };
 
 struct az_slot {
 	uint32_t state;			/* [DL] enum az_slot_state, release/acquire */
@@ -202,6 +204,9 @@ struct az_slot {
 	uint64_t robust_list;		/* [L] set_robust_list(2): the twin's own when the whole process dies */
 	uint64_t cpu_time;		/* [L] of the thread, as below */
 	uint64_t faults;		/* [L] page faults of the thread */
+	uint64_t inner_arg[4];		/* [L] */
+	uint32_t inner_nr;		/* [L] AZ_CALL_FILE_READ or FILE_CLOSE, which need nothing of the proxy's memory */
+	int64_t inner_ret;		/* [D] */
 
 	uint32_t sig_full __attribute__((aligned(64)));	/* [DL] D sets 1 after filling siginfo, L sets 0 after taking it */
 	uint32_t paused;		/* [D] 1: the twin has left for a signal and may be stopped: the thread does not compute */

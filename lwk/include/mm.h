@@ -69,7 +69,7 @@ struct policy {
 
 #define FAULT_WRITE	1
 #define FAULT_EXEC	2
-#define FAULT_NOWAIT	4	/* the twin waits for this page: nothing can be forwarded; -EAGAIN if that is needed */
+#define FAULT_NOWAIT	4	/* the twin waits for this page: nothing can be forwarded but reads of files; -EAGAIN if that is needed */
 #define FAULT_UNSHARE	8	/* not shared with another address space, even if it may not be written: Linux mirrors only such pages */
 
 /* An empty address space whose memory counts against @budget, of which it holds a reference of its own. NULL if memory is short. */

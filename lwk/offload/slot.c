@@ -5,6 +5,7 @@
  */
 #include "cpu.h"
 #include "errno.h"
+#include "log.h"
 #include "mm.h"
 #include "offload.h"
 #include "string.h"
@@ -52,7 +53,26 @@ static bool slot_wait(struct thread *t)
 	return true;
 }
 
-/* The twin touched a page of the program that is not there; only what needs no further forwarding can be done now. */
+/* Hands over a request and counts it. */
+static void slot_request(struct thread *t, u32 state)
+{
+	this_cpu()->shared->stats.calls_forwarded++;
+	slot_release(t->slot, t->slot_index, state);
+}
+
+/* A call while the twin waits in a page fault for this thread. */
+static long forward_inner(struct thread *t, u32 nr, const u64 arg[6])
+{
+	struct az_slot *slot = t->slot;
+
+	check(nr == AZ_CALL_FILE_READ || nr == AZ_CALL_FILE_CLOSE);
+	slot->inner_nr = nr;
+	memcpy(slot->inner_arg, arg, sizeof(slot->inner_arg));
+	slot_request(t, AZ_SLOT_INNER);
+	return slot_wait(t) ? slot->inner_ret : -EINTR;
+}
+
+/* The twin touched a page of the program that is not there. */
 static void serve_fault(struct thread *t)
 {
 	struct az_slot *slot = t->slot;
@@ -71,10 +91,11 @@ long forward(u32 nr, const u64 arg[6])
 
 	if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
 		return -EINTR;
+	if (slot_state(slot) == AZ_SLOT_FAULT)
+		return forward_inner(t, nr, arg);
 	slot->nr = nr;
 	memcpy(slot->arg, arg, sizeof(slot->arg));
-	this_cpu()->shared->stats.calls_forwarded++;
-	slot_release(slot, t->slot_index, AZ_SLOT_CALL);
+	slot_request(t, AZ_SLOT_CALL);
 	for (;;) {
 		if (!slot_wait(t))
 			return -EINTR;

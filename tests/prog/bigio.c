@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Large reads and writes: bigio FILE [direct]. From and to memory that was never touched, memory that was, memory in the
- * middle of a page, and memory given back and taken again in between. With `direct` past Linux's page cache, which
+ * middle of a page, memory given back and taken again in between, and a file's contents that nobody has read yet. With `direct` past Linux's page cache, which
  * means that a device reads and writes the program's own frames.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,6 +92,39 @@ static void places(void)
 	close(fd);
 }
 
+/*
+ * A mapped file whose pages only a call looks at, the last ones of 2 MB and the first ones of the next: a path that goes from one into the
+ * other, and a structure that points there.
+ */
+static void untouched_file(void)
+{
+	enum { SIZE = 4 * MB, MIDDLE = 2 * MB, BEFORE = 1500, LENGTH = 3000 };
+	char *place = (char *)(((uintptr_t)take(3 * SIZE) + MIDDLE - 1) & -(uintptr_t)MIDDLE), *map, *path = malloc(LENGTH + 1);
+	int fd = need("open", open(name, O_RDWR | O_CREAT | O_TRUNC, 0600)), i;
+	struct iovec part = { 0 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	int sockets[2];
+
+	need("ftruncate", ftruncate(fd, SIZE));
+	for (i = 0; i < LENGTH; i += 2)
+		memcpy(path + i, "./", 2);
+	strcpy(path + LENGTH - strlen(name) - (strlen(name) & 1), name);
+	need("write the path", pwrite(fd, path, LENGTH + 1, MIDDLE - BEFORE));
+	map = mmap(place, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0);
+	if (map == MAP_FAILED)
+		fail("mmap");
+	say("a path in an untouched file", access(map + MIDDLE - BEFORE, F_OK));
+	ok("and it is there", !memcmp(map + MIDDLE - BEFORE, path, LENGTH + 1));
+	map = mmap(place, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0);
+	need("socketpair", socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	part = (struct iovec){ map + MIDDLE - BEFORE, LENGTH };
+	say("send it", sendmsg(sockets[0], &message, 0));
+	part.iov_base = map + 100;
+	say("receive it beside", recvmsg(sockets[1], &message, 0));
+	ok("right", !memcmp(map + 100, path, LENGTH) && !map[99] && !map[100 + LENGTH]);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	size_t size;
@@ -106,6 +140,7 @@ int main(int argc, char **argv)
 	one_size(12288);
 	short_buffer();
 	places();
+	untouched_file();
 	unlink(name);
 	return 0;
 }

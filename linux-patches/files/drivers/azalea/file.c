@@ -78,6 +78,27 @@ long az_file_read(struct az_job *job, const u64 *arg)
 	return done;
 }
 
+/*
+ * The calling thread holds the lock of the file's inode: it is inside a call that writes to this very file, and some file systems take
+ * that lock for reading.
+ */
+static bool is_locked_by_caller(struct az_job *job, u64 handle)
+{
+	struct file *file = az_file_get(job, handle);
+	bool locked;
+
+	if (!file)
+		return false;
+	locked = (struct task_struct *)(atomic_long_read(&file_inode(file)->i_rwsem.owner) & ~7L) == current;	/* the low bits are flags */
+	fput(file);
+	return locked;
+}
+
+long az_file_read_inside(struct az_job *job, const u64 *arg)
+{
+	return is_locked_by_caller(job, arg[0]) ? -EDEADLK : az_file_read(job, arg);
+}
+
 long az_file_close(struct az_job *job, const u64 *arg)
 {
 	struct file *file = xa_erase(&job->space->files, arg[0]);

@@ -128,6 +128,7 @@ u32 az_twin_slot_index(const struct az_twin *twin);
 void az_twin_wake_lwk(struct az_twin *twin);		/* after a change of slot->state, if the LWK thread sleeps */
 void az_twin_event(struct az_twin *twin, u32 type);	/* sends an event about the slot to the thread's CPU */
 bool az_twin_has_request(struct az_twin *twin);		/* or will be woken for one; for conditions of wait_event */
+bool az_twin_inner_call(struct az_twin *twin);		/* runs the call that the LWK makes inside another one, if that is what it wants */
 void az_twin_poke(u32 slot);				/* hard interrupt: the LWK has written to the slot */
 void az_twins_interrupt(struct az_job *job);		/* calls that wait end with a restart code */
 
@@ -163,6 +164,7 @@ bool az_mirror_has_pinned(void);
 /* file.c */
 long az_file_open(struct az_job *job, const u64 *arg);
 long az_file_read(struct az_job *job, const u64 *arg);
+long az_file_read_inside(struct az_job *job, const u64 *arg);	/* inside another call, which may hold locks */
 struct file *az_file_get(struct az_job *job, u64 handle);
 long az_file_close(struct az_job *job, const u64 *arg);
 void az_files_release(struct az_space *space);

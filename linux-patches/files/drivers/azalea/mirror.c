@@ -157,11 +157,13 @@ static bool mirror_ask(struct az_twin *twin, u64 lwk_addr, bool write)
 
 	slot->fault_addr = lwk_addr;
 	slot->fault_write = write;
-	smp_store_release(&slot->state, AZ_SLOT_FAULT);
-	az_twin_wake_lwk(twin);
-	if (wait_event_killable(twin->wait, az_twin_has_request(twin) || !az_lwk_running()))
-		return false;
-	WRITE_ONCE(slot->twin_sleeping, 0);
+	do {
+		smp_store_release(&slot->state, AZ_SLOT_FAULT);
+		az_twin_wake_lwk(twin);
+		if (wait_event_killable(twin->wait, az_twin_has_request(twin) || !az_lwk_running()))
+			return false;
+		WRITE_ONCE(slot->twin_sleeping, 0);
+	} while (az_twin_inner_call(twin));
 	if (az_lwk_running() && READ_ONCE(slot->fault_ret) == 0)
 		return true;
 	twin->denied = (lwk_addr & PAGE_MASK) + 1;

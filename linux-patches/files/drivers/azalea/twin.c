@@ -238,7 +238,7 @@ static bool slot_has_request(const struct az_slot *slot)
 {
 	u32 state = smp_load_acquire(&slot->state);
 
-	return state == AZ_SLOT_CALL || state == AZ_SLOT_EXIT;
+	return state == AZ_SLOT_CALL || state == AZ_SLOT_EXIT || state == AZ_SLOT_INNER;
 }
 
 bool az_twin_has_request(struct az_twin *twin)
@@ -415,6 +415,25 @@ static long run_call(struct az_twin *twin, u32 nr, const u64 *arg)
 	if (is_special(twin, nr, arg))
 		return run_special_call(twin, nr, arg);
 	return syscall_is_allowed(nr) ? run_linux_call(nr, arg) : -ENOSYS;
+}
+
+bool az_twin_inner_call(struct az_twin *twin)
+{
+	struct az_slot *slot = twin->slot;
+
+	if (smp_load_acquire(&slot->state) != AZ_SLOT_INNER)
+		return false;
+	switch (READ_ONCE(slot->inner_nr)) {
+	case AZ_CALL_FILE_READ:
+		slot->inner_ret = az_file_read_inside(twin->job, slot->inner_arg);
+		break;
+	case AZ_CALL_FILE_CLOSE:
+		slot->inner_ret = az_file_close(twin->job, slot->inner_arg);
+		break;
+	default:
+		slot->inner_ret = -ENOSYS;
+	}
+	return true;
 }
 
 static bool is_restart(long ret)
