@@ -94,9 +94,12 @@ static bool is_locked_by_caller(struct az_job *job, u64 handle)
 	return locked;
 }
 
+/* A signal is handled only after the outer call: to try an interrupted read again would be in vain. */
 long az_file_read_inside(struct az_job *job, const u64 *arg)
 {
-	return is_locked_by_caller(job, arg[0]) ? -EDEADLK : az_file_read(job, arg);
+	long ret = is_locked_by_caller(job, arg[0]) ? -EDEADLK : az_file_read(job, arg);
+
+	return ret < 0 && signal_pending(current) ? -EIO : ret;
 }
 
 long az_file_close(struct az_job *job, const u64 *arg)
