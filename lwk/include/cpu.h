@@ -18,7 +18,7 @@ struct runq {
 };
 
 struct x86_cpu_tables {			/* arch/x86/cpu.c */
-	u64 gdt[8];
+	u64 gdt[9];
 	u8 tss[104] __aligned(16);
 };
 

@@ -3,13 +3,13 @@
 #ifndef X86_ASM_H
 #define X86_ASM_H
 
-/* Segment selectors in the order that SYSCALL and SYSRET want (Intel SDM, SYSRET). */
+/* Segment selectors in the order that SYSCALL and SYSRET want (Intel SDM, SYSRET); those of programs are as on Linux. */
 #define KERNEL_CS	0x08
 #define KERNEL_DS	0x10
-#define USER32_CS	0x1b
-#define USER_DS		0x23
-#define USER_CS		0x2b
-#define TSS_SEL		0x30
+#define USER32_CS	0x23
+#define USER_DS		0x2b
+#define USER_CS		0x33
+#define TSS_SEL		0x38
 
 #define VECTOR_TIMER	0xef
 #define VECTOR_LINUX	0xf0	/* the driver's doorbell; the hand-over confirms it */

@@ -57,11 +57,11 @@ static void setup_tables(struct cpu *cpu)
 	}
 	t->gdt[1] = 0x00af9b000000ffff;		/* KERNEL_CS */
 	t->gdt[2] = 0x00cf93000000ffff;		/* KERNEL_DS */
-	t->gdt[3] = 0x00cffb000000ffff;		/* USER32_CS, only there because SYSRET counts it */
-	t->gdt[4] = 0x00cff3000000ffff;		/* USER_DS */
-	t->gdt[5] = 0x00affb000000ffff;		/* USER_CS */
-	t->gdt[6] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | 0x89ULL << 40 | (base >> 24 & 0xff) << 56;
-	t->gdt[7] = base >> 32;
+	t->gdt[4] = 0x00cffb000000ffff;		/* USER32_CS, only there because SYSRET counts it */
+	t->gdt[5] = 0x00cff3000000ffff;		/* USER_DS */
+	t->gdt[6] = 0x00affb000000ffff;		/* USER_CS */
+	t->gdt[7] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | 0x89ULL << 40 | (base >> 24 & 0xff) << 56;
+	t->gdt[8] = base >> 32;
 	asm volatile("lgdt %0" : : "m"(gdtr));
 	asm volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" : : "i"(KERNEL_CS) : "rax", "memory");
 	asm volatile("mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs" : : "r"(KERNEL_DS), "r"(0));
