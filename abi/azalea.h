@@ -212,7 +212,17 @@ struct az_slot {
 	uint32_t paused;		/* [D] 1: the twin has left for a signal and may be stopped: the thread does not compute */
 	uint8_t siginfo[128];		/* [D] Linux's siginfo_t */
 	uint32_t pause_told;		/* [DL] D sets 1 and, if it was 0, sends AZ_EV_PAUSE; L sets 0 before it looks at paused */
+	uint64_t registers;		/* [L] physical address of struct az_registers, once the process is killed; 0: none. For the driver
+					   from AZ_EV_STOPPED on, until it sends AZ_EV_PROC_FREE */
 } __attribute__((aligned(64)));
+
+/* What a thread was doing in the program when its process was killed: in the order of Linux's user_regs_struct, then the extended state. */
+struct az_registers {
+	uint64_t r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss, fs_base, gs_base;
+	uint64_t xsave_size;
+	uint64_t next;			/* the LWK's own: a list of these */
+	uint8_t xsave[] __attribute__((aligned(64)));	/* XSAVE's standard format */
+};
 
 /*
  * CPU time of a thread, in cycles, in one word so that it is read whole. While the thread is off its CPU: what it has had so far. While it
@@ -321,6 +331,9 @@ struct az_proc {
 
 enum az_region_kind { AZ_REGION_PLAIN, AZ_REGION_HEAP, AZ_REGION_STACK, AZ_REGION_TIME, AZ_REGION_VDSO };
 
+/* What of a mapping belongs in a core file, unless Linux's settings for such memory say otherwise. */
+enum az_core { AZ_CORE_NOTHING, AZ_CORE_FILE, AZ_CORE_MEMORY, AZ_CORE_ALWAYS };	/* FILE: is as in the file, so nothing but an ELF header */
+
 struct az_region {
 	uint64_t start, end;
 	uint64_t offset;		/* in the file */
@@ -328,7 +341,7 @@ struct az_region {
 	uint32_t prot;			/* Linux's PROT_* */
 	uint8_t kind;			/* enum az_region_kind */
 	uint8_t shared, linux_backed;
-	uint8_t reserved;
+	uint8_t core;			/* enum az_core */
 };
 
 /* One question at a time: the driver fills in proc and from, sends AZ_EV_QUERY, and waits until answered equals asked. */

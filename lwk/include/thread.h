@@ -86,7 +86,8 @@ struct thread {
 
 	u64 ksp;			/* saved kernel stack pointer while not running */
 	void *kstack;			/* I: top */
-	void *fpu;			/* I: XSAVE area */
+	struct az_registers *registers;	/* I: for Linux when the process is killed (proc/remains.c) */
+	void *fpu;			/* I: XSAVE area, in registers */
 	u64 fs_base, gs_base;		/* t */
 	u32 work;			/* a: WORK_* */
 	struct list run;		/* q: in runq.ready */
@@ -146,6 +147,7 @@ struct proc {
 	u64 vdso_base;			/* I */
 	u32 membarrier;			/* a: registrations of membarrier(2) */
 	u64 missed[SYSCALL_WORDS];	/* a: calls by number that were refused for now and are in the log */
+	struct az_registers *remains;	/* p: of threads that were killed, linked by next */
 };
 
 #include "current.h"		/* current_thread(), of the architecture */
@@ -238,6 +240,11 @@ long do_fork(struct frame *f);
 long do_vfork(struct frame *f);
 long do_sigaltstack(struct frame *f, uaddr_t ss, uaddr_t old_ss);
 long do_rt_sigsuspend(uaddr_t set, u64 sigsetsize);
+
+/* ---- proc/remains.c ---- */
+/* The current thread, killed, leaves the registers with which it would have returned to the program by @f. */
+void remains_leave(struct thread *t, const struct frame *f);
+void remains_free(struct proc *proc);
 
 /* ---- proc/vdso.c ---- */
 /* Address for AT_SYSINFO_EHDR; 0 if there is no vDSO: programs then make system calls. */

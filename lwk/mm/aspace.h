@@ -161,6 +161,8 @@ long region_lock(struct aspace *as, struct region *r, u32 flags) REQUIRES(as->lo
 void lock_populate(struct aspace *as, uaddr_t start, uaddr_t end);
 
 /* ---- residency.c, backed.c: parts of madvise, for whole pages inside the program's range ---- */
+/* Has Linux take the advice for memory that it backs. REQUIRES aspace_begin() and the lock; drops it meanwhile. */
+long backed_advise(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice);
 /* No lock held. */
 long aspace_populate_all(struct aspace *as, uaddr_t addr, u64 len, bool write);
 /* MADV_REMOVE. REQUIRES aspace_begin() and the lock; drops it meanwhile. */

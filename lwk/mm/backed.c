@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Calls that mean something for Linux-backed memory only: msync and MADV_REMOVE. Linux does them on the proxy's mapping of the same range.
+ * Calls that mean something for Linux-backed memory: msync, and advice that changes it or what Linux does with it. Linux does them on the
+ * proxy's mapping of the same range.
  */
 #include "aspace.h"
 #include "offload.h"
@@ -36,6 +37,16 @@ long sys_msync(struct frame *f, uaddr_t addr, u64 len, int flags)
 			return ret;
 	}
 	return hole;
+}
+
+long backed_advise(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
+{
+	long ret;
+
+	spin_unlock(&as->lock);
+	ret = FORWARD(LINUX_MADVISE, start, end - start, advice);
+	spin_lock(&as->lock);
+	return ret < 0 ? ret : 0;
 }
 
 /*

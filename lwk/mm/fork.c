@@ -8,10 +8,7 @@
  * Nobody else knows it yet, so its own lock is not taken.
  */
 #include "aspace.h"
-#include "offload.h"
 #include "string.h"
-
-#define LINUX_MADVISE	28
 
 /* The child's hold on the file behind a region. */
 static struct file_ref *file_copy(struct file_ref *f)
@@ -211,17 +208,6 @@ static long region_advise(struct region *r, u32 advice)
 	return 0;
 }
 
-/* The proxy's fork must do the same with what Linux has mapped. */
-static long advise_linux(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice) REQUIRES(as->lock)
-{
-	long ret;
-
-	spin_unlock(&as->lock);
-	ret = FORWARD(LINUX_MADVISE, start, end - start, advice);
-	spin_lock(&as->lock);
-	return ret < 0 ? ret : 0;
-}
-
 long fork_advise(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 {
 	long hole = range_whole(as, start, end), ret = 0;
@@ -231,7 +217,7 @@ long fork_advise(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 		return -ENOMEM;
 	for_each_region(as, r, start, end) {
 		if (!ret && (r->flags & REGION_LINUX))
-			ret = advise_linux(as, r->start, r->end, advice);
+			ret = backed_advise(as, r->start, r->end, advice);	/* the proxy's fork must do the same */
 		if (!ret)
 			ret = region_advise(r, advice);
 	}

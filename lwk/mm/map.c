@@ -102,6 +102,8 @@ static void request_flags(struct request *rq)
 	rq->region_flags = 0;
 	if (type != MAP_PRIVATE)
 		rq->region_flags |= REGION_SHARED | REGION_LINUX;
+	else if (!is_anonymous(a) && (rq->prot & PROT_WRITE))
+		rq->region_flags |= REGION_WRITTEN;
 	if (a->flags & MAP_GROWSDOWN)
 		rq->region_flags |= REGION_GROWSDOWN;
 	if ((a->flags & (MAP_STACK | MAP_GROWSDOWN)) && is_anonymous(a))

@@ -75,6 +75,8 @@ static bool protect_regions(struct aspace *as, uaddr_t start, uaddr_t end, u32 p
 
 		if (must_charge(r, prot))
 			r->flags |= REGION_CHARGED;
+		if ((prot & PROT_WRITE) && r->file && !(r->flags & REGION_LINUX))
+			r->flags |= REGION_WRITTEN;
 		reduced |= !!(r->prot & ~prot);
 		r->prot = prot;
 		if (region_is_data(r) && !was_data)

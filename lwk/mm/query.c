@@ -16,12 +16,21 @@ static u8 region_kind(const struct aspace *as, const struct region *r)
 	return AZ_REGION_PLAIN;
 }
 
+static u8 region_core(const struct region *r)
+{
+	if (r->flags & REGION_KERNEL)
+		return AZ_CORE_ALWAYS;
+	if (r->flags & REGION_NODUMP)
+		return AZ_CORE_NOTHING;
+	return r->file && !(r->flags & REGION_WRITTEN) ? AZ_CORE_FILE : AZ_CORE_MEMORY;
+}
+
 static void answer(const struct aspace *as, const struct region *r, struct az_region *to)
 {
 	*to = (struct az_region){
 		.start = r->start, .end = r->end, .offset = r->file ? r->offset : 0, .handle = r->file ? max(r->file->handle, -1) : -1,
 		.prot = r->prot, .kind = region_kind(as, r), .shared = !!(r->flags & REGION_SHARED),
-		.linux_backed = !!(r->flags & REGION_LINUX),
+		.linux_backed = !!(r->flags & REGION_LINUX), .core = region_core(r),
 	};
 }
 

@@ -21,6 +21,7 @@
 #define REGION_LOCKED	512u	/* mlock */
 #define REGION_ONFAULT	1024u	/* with LOCKED: not made present ahead */
 #define REGION_NODUMP	2048u	/* madvise: not in a core file */
+#define REGION_WRITTEN	4096u	/* a private file that is or was writable: memory may differ from the file */
 
 #define FILE_LINUX	-1
 #define FILE_SHM	-2	/* a System V segment */

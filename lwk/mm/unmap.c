@@ -259,7 +259,7 @@ long range_whole(struct aspace *as, uaddr_t start, uaddr_t end)
 static long range_dump(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 {
 	u32 flag = advice == MADV_DONTDUMP ? REGION_NODUMP : 0;
-	long ret = range_whole(as, start, end);
+	long hole = range_whole(as, start, end), ret = 0;
 	struct region *r;
 
 	if (aspace_split(as, start) || aspace_split(as, end))
@@ -267,11 +267,13 @@ static long range_dump(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice
 	for_each_region(as, r, start, end) {
 		if ((r->flags & REGION_KERNEL) && !flag)
 			ret = -EINVAL;
-		else
+		if (!ret && (r->flags & REGION_LINUX))
+			ret = backed_advise(as, r->start, r->end, advice);
+		if (!ret)
 			aspace_set_flags(as, r, REGION_NODUMP, flag);
 	}
 	range_merge(as, start, end);
-	return ret;
+	return ret ? ret : hole;
 }
 
 /* Advice that has no effect here; Linux refuses to push out what is locked. */

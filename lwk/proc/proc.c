@@ -165,6 +165,7 @@ void proc_free(u32 index)
 		shared_proc(index)->pgd = 0;
 		if (proc->first)
 			thread_recycle(proc->first);
+		remains_free(proc);
 		if (proc->aspace) {
 			aspace_unbind(proc->aspace, &proc->shared->resident, &proc->shared->committed);
 			aspace_put(proc->aspace);

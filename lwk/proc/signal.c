@@ -203,6 +203,7 @@ void leave_kernel(struct frame *f)
 		work = __atomic_exchange_n(&t->work, 0, __ATOMIC_ACQ_REL);
 		if (work & WORK_KILL) {
 			__atomic_fetch_or(&t->work, WORK_KILL, __ATOMIC_RELAXED);
+			remains_leave(t, f);
 			thread_exit(0);
 		}
 		if (work & WORK_PAUSE)

@@ -53,9 +53,9 @@ static struct thread *pool_take(void)
 void thread_recycle(struct thread *t)
 {
 	x86_kstack_free(t->kstack);
-	kfree(t->fpu);
+	kfree(t->registers);
 	t->kstack = NULL;
-	t->fpu = NULL;
+	t->registers = NULL;
 	spin_lock(&pool_lock);
 	list_add(&t->run, &pool);
 	spin_unlock(&pool_lock);
@@ -98,16 +98,17 @@ struct thread *thread_create(struct proc *proc, void (*entry)(void *), void *arg
 	list_init(&t->futex.link);
 	t->futex.thread = t;
 	t->kstack = x86_kstack_alloc();
-	t->fpu = kmalloc(max(x86_features.xsave_size, 64u));
-	if (!t->kstack || !t->fpu) {
+	t->registers = kmalloc(sizeof(*t->registers) + x86_features.xsave_size);
+	if (!t->kstack || !t->registers) {
 		if (t->kstack)
 			x86_kstack_free(t->kstack);
-		kfree(t->fpu);
+		kfree(t->registers);
 		spin_lock(&pool_lock);
 		list_add(&t->run, &pool);
 		spin_unlock(&pool_lock);
 		return NULL;
 	}
+	t->fpu = t->registers->xsave;
 	x86_fpu_init(t->fpu);
 	t->proc = proc;
 	t->entry = entry;

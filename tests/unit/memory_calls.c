@@ -214,6 +214,10 @@ static void dumping(void **state)
 	assert_int_equal(aspace_advise(as, P(0), 3 * PAGE_SIZE, 17), 0);
 	assert_int_equal(aspace_check(as), 1);
 	assert_int_equal(aspace_advise(as, P(0), 4 * PAGE_SIZE, 16), -ENOMEM);
+	assert_int_equal(fake.advices, 0);
+	map(P(3), PAGE_SIZE, RW, SHARED | FIXED);
+	assert_int_equal(aspace_advise(as, P(2), 2 * PAGE_SIZE, 16), 0);
+	assert_int_equal(fake.advices, 1);	/* what Linux has mapped, Linux leaves out */
 }
 
 static void syncing(void **state)

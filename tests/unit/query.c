@@ -79,6 +79,34 @@ static void pieces_make_the_whole(void **state)
 	assert_int_equal(seen, regions);
 }
 
+static u8 core_of(uaddr_t addr)
+{
+	struct az_region r;
+
+	assert_true(aspace_region_at(fake.as, addr, &r));
+	return r.core;
+}
+
+static void a_core_file_holds_what_may_differ_from_files(void **state)
+{
+	struct map_args file = { AT + MB, 4 * PAGE_SIZE, PROT_READ, PRIVATE | FIXED, 3, 0 };
+	uaddr_t page = AT + MB + PAGE_SIZE;
+
+	map(AT, 2 * PAGE_SIZE, PROT_READ);
+	assert_int_equal(core_of(AT), AZ_CORE_MEMORY);
+	aspace_advise(fake.as, AT, PAGE_SIZE, MADV_DONTDUMP);
+	assert_int_equal(core_of(AT), AZ_CORE_NOTHING);
+	assert_int_equal(core_of(AT + PAGE_SIZE), AZ_CORE_MEMORY);
+	assert_true(aspace_map(fake.as, &file) == (long)file.addr);
+	assert_int_equal(core_of(page), AZ_CORE_FILE);
+	/* as a dynamic linker does it: relocated, then read-only for ever */
+	aspace_protect(fake.as, page, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	assert_int_equal(core_of(page), AZ_CORE_MEMORY);
+	assert_int_equal(core_of(page - PAGE_SIZE), AZ_CORE_FILE);
+	aspace_protect(fake.as, page, PAGE_SIZE, PROT_READ);
+	assert_int_equal(core_of(page), AZ_CORE_MEMORY);
+}
+
 static void one_address(void **state)
 {
 	struct az_region r;
@@ -96,6 +124,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_is_mapped, setup, teardown),
 		cmocka_unit_test_setup_teardown(regions_have_kinds, setup, teardown),
 		cmocka_unit_test_setup_teardown(pieces_make_the_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_core_file_holds_what_may_differ_from_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_address, setup, teardown),
 	};
 

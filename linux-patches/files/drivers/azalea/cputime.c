@@ -72,7 +72,7 @@ void az_cputime_credit(struct az_twin *twin)
 		smp_call_function_single(visit.cpu, credit_there, &visit, 1);
 }
 
-static void credit_all(struct az_job *job)
+void az_cputime_credit_all(struct az_job *job)
 {
 	struct az_twin *twin;
 	unsigned long pid;
@@ -186,13 +186,13 @@ void az_cputime_before_call(struct az_twin *twin, u32 nr, const u64 *arg)
 	case __NR_getitimer:
 	case __NR_timer_gettime:
 	case __NR_exit_group:
-		return credit_all(twin->job);
+		return az_cputime_credit_all(twin->job);
 	case __NR_setitimer:
 	case __NR_timer_settime:
 	case __NR_clock_nanosleep:
 	case __NR_setrlimit:
 	case __NR_prlimit64:
-		credit_all(twin->job);
+		az_cputime_credit_all(twin->job);
 		mod_delayed_work(system_wq, &twin->job->cputime, 1);
 	}
 }

@@ -18,7 +18,7 @@ static bool in_program(u64 addr)
 
 void azalea_exit(void)
 {
-	struct az_twin *twin = az_twin_mine();
+	struct az_twin *twin = az_twin_of(current);
 	u64 list;
 
 	if (!twin || !(current->signal->flags & SIGNAL_GROUP_EXIT))

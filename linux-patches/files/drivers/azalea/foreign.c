@@ -165,8 +165,8 @@ long az_foreign_remap(struct az_job *job, const u64 *arg)
 
 static bool advice_is_known(u64 advice)
 {
-	return advice == MADV_DONTFORK || advice == MADV_DOFORK || advice == MADV_REMOVE || advice == MADV_POPULATE_READ ||
-	       advice == MADV_POPULATE_WRITE;
+	return advice == MADV_DONTFORK || advice == MADV_DOFORK || advice == MADV_DONTDUMP || advice == MADV_DODUMP ||
+	       advice == MADV_REMOVE || advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
 }
 
 /* (address, length, advice): madvise for a range that is mapped here. Of what is removed the LWK has no frames any more. */

@@ -9,6 +9,7 @@
  *   space.c    what processes that share an address space share          cputime.c  CPU time of LWK threads as Linux sees it
  *   name.c     the program's name in Linux's /proc               query.c   what the LWK has mapped
  *   view.c     files of /proc and /sys that show the LWK: view_machine.c, view_process.c
+ *   core.c     core files
  *
  * A lease belongs to the program that yod started and to all its descendants, each a job of its own.
  *
@@ -81,6 +82,7 @@ struct az_twin {
 	u64 credited_ns, credited_faults;	/* lock: what Linux knows of the thread's CPU time and page faults */
 	struct callback_head check;	/* of CPU-time timers, in the task */
 	bool checking;			/* lock: check is under way */
+	bool dumping;			/* Linux writes a core file, which shows the program in place of the proxy */
 	long result;
 	unsigned long denied;		/* address + 1 that the LWK refused to make present, 0: none */
 };
@@ -111,8 +113,12 @@ struct az_job *az_job_look(struct mm_struct *mm);
 void az_job_look_away(void);
 bool az_job_is_of(struct mm_struct *mm);
 
-/* query.c; between az_job_look() and az_job_look_away() */
-struct az_query *az_query(struct az_job *job, u64 from);	/* ERR_PTR if the LWK does not answer; valid until the next one */
+/*
+ * query.c; between az_job_look() and az_job_look_away(). Calls @each for what is mapped, lowest first, until it returns false. -errno if
+ * the LWK does not answer.
+ */
+typedef bool az_query_each(const struct az_region *region, void *arg);
+int az_query_regions(struct az_job *job, az_query_each *each, void *arg);
 
 /* twin.c */
 void az_twins_init(void);
@@ -122,7 +128,7 @@ struct az_twin *az_twin_current(struct az_job *job);	/* NULL: the caller is no t
 struct az_twin *az_twin_in(struct az_space *space);	/* the same for any job that shares the space */
 u32 az_twin_handed(const struct az_twin *twin);		/* the call that the proxy is making for it, 0 if none */
 void az_twins_unbind(struct az_job *job);
-struct az_twin *az_twin_mine(void);			/* the caller's, of whatever job; NULL: it is no twin */
+struct az_twin *az_twin_of(const struct task_struct *task);	/* of whatever job; NULL: it is no twin */
 long az_twin_serve(struct az_job *job, struct az_ioc_serve __user *user);
 u32 az_twin_slot_index(const struct az_twin *twin);
 void az_twin_wake_lwk(struct az_twin *twin);		/* after a change of slot->state, if the LWK thread sleeps */
@@ -137,6 +143,7 @@ void az_cputime_init(struct az_job *job);
 void az_cputime_start(struct az_job *job);
 void az_cputime_stop(struct az_job *job);
 void az_cputime_credit(struct az_twin *twin);		/* process context: Linux knows all CPU time of the thread up to now */
+void az_cputime_credit_all(struct az_job *job);		/* the same for all threads */
 void az_cputime_before_call(struct az_twin *twin, u32 nr, const u64 *arg);
 
 /* signal.c */
@@ -160,6 +167,8 @@ struct az_usage { u64 own, large, foreign, node[AZ_NODES_MAX]; };
 void az_mirror_usage(struct az_job *job, u64 start, u64 end, struct az_usage *usage);
 void az_mirror_quarantine(struct az_job *job);		/* the process is stopped and unmapped: marks frames still in use */
 bool az_mirror_has_pinned(void);
+/* The program's page at @addr with a reference, whatever its rights are; NULL if it has none of the LWK. The process is stopped. */
+struct page *az_mirror_page(struct az_job *job, u64 addr);
 
 /* file.c */
 long az_file_open(struct az_job *job, const u64 *arg);

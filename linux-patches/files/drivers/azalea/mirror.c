@@ -58,7 +58,7 @@ static bool is_leaf(u64 value, u32 shift)
 	return shift == PAGE_SHIFT || (value & _PAGE_PSE);
 }
 
-/* Finds the present leaf that maps @addr for programs. leaf->value has _PAGE_RW only if all levels allow writing. */
+/* Finds the leaf for @addr, which may be hidden (not present). leaf->value has _PAGE_RW only if all levels allow writing. */
 static bool leaf_find(struct az_job *job, u64 addr, struct leaf *leaf)
 {
 	u64 table = READ_ONCE(az_job_proc(job)->pgd) & PTE_FRAME, allowed = ~0ULL, value;
@@ -71,16 +71,21 @@ static bool leaf_find(struct az_job *job, u64 addr, struct leaf *leaf)
 		if (!leaf->entry)
 			return false;
 		value = READ_ONCE(*leaf->entry);
-		if (!(value & _PAGE_PRESENT) || !(value & _PAGE_USER))
-			return false;
 		allowed &= value | ~(u64)_PAGE_RW;
 		if (is_leaf(value, shift))
 			break;
+		if (!(value & _PAGE_PRESENT))
+			return false;
 		table = value & PTE_FRAME;
 	}
 	leaf->value = value & allowed;
 	leaf->shift = shift;
-	return true;
+	return value;
+}
+
+static bool is_present(const struct leaf *leaf)
+{
+	return (leaf->value & _PAGE_PRESENT) && (leaf->value & _PAGE_USER);
 }
 
 static u64 leaf_frame(const struct leaf *leaf)
@@ -130,7 +135,7 @@ static vm_fault_t mirror_try(struct az_job *job, struct vm_fault *vmf, u64 lwk_a
 	vm_fault_t ret = 0;
 
 	down_read(&job->space->mirror);
-	while (az_lwk_running() && leaf_find(job, lwk_addr, &leaf)) {
+	while (az_lwk_running() && leaf_find(job, lwk_addr, &leaf) && is_present(&leaf)) {
 		u64 old = READ_ONCE(*leaf.entry);
 
 		if ((leaf.value & AZ_PTE_COW) || ((vmf->flags & FAULT_FLAG_WRITE) && !(leaf.value & _PAGE_RW)))
@@ -439,6 +444,22 @@ void az_mirror_usage(struct az_job *job, u64 start, u64 end, struct az_usage *us
 	struct walk walk = { .start = start, .end = min(end, AZ_USER_END), .leaf = usage_leaf, .usage = usage };
 
 	walk_tables(job, &walk);
+}
+
+struct page *az_mirror_page(struct az_job *job, u64 addr)
+{
+	struct page *page;
+	struct leaf leaf;
+	u64 phys;
+
+	if (!leaf_find(job, addr, &leaf))
+		return NULL;
+	phys = leaf_frame(&leaf) + (addr & ((1ULL << leaf.shift) - 1) & PAGE_MASK);
+	if (!az_phys_is_lwk(phys, PAGE_SIZE))
+		return NULL;
+	page = pfn_to_page(PHYS_PFN(phys));
+	get_page(page);
+	return page;
 }
 
 /* ---- Zap ------------------------------------------------------------------------------------------------------- */

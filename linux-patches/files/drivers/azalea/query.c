@@ -6,6 +6,7 @@
  * A program that looks at itself is answered by the CPU where its thread waits for this very call: no computing CPU is disturbed.
  */
 #include <linux/io.h>
+#include <linux/slab.h>
 
 #include "job.h"
 
@@ -17,7 +18,8 @@ static u32 answering_cpu(struct az_job *job)
 	return cpu < az.cpu_count ? cpu : job->cpu;
 }
 
-struct az_query *az_query(struct az_job *job, u64 from)
+/* What is mapped from @from on, as much as fits; ERR_PTR if the LWK does not answer. Valid until the next question. */
+static struct az_query *ask(struct az_job *job, u64 from)
 {
 	struct az_query *query = phys_to_virt(az.handover->query);
 	u32 number = query->asked + 1;
@@ -31,4 +33,29 @@ struct az_query *az_query(struct az_job *job, u64 from)
 	if (READ_ONCE(query->answered) != number)
 		return ERR_PTR(-EIO);
 	return query->count <= AZ_QUERY_REGIONS ? query : ERR_PTR(-EIO);
+}
+
+int az_query_regions(struct az_job *job, az_query_each *each, void *arg)
+{
+	struct az_region *copy = kmalloc(sizeof(((struct az_query *)NULL)->region), GFP_KERNEL);
+	struct az_query *query;
+	u32 i, count = 0;
+	bool more = true;
+	u64 from = 0;
+	int ret = copy ? 0 : -ENOMEM;
+
+	do {
+		query = ret ? ERR_PTR(ret) : ask(job, from);
+		if (IS_ERR(query)) {
+			ret = PTR_ERR(query);
+			break;
+		}
+		count = query->count;
+		memcpy(copy, query->region, count * sizeof(*copy));
+		for (i = 0; i < count && more; i++)
+			more = each(&copy[i], arg);
+		from = count ? max(from + 1, copy[count - 1].end) : from;
+	} while (count == AZ_QUERY_REGIONS && from < AZ_USER_END && more && !fatal_signal_pending(current));
+	kfree(copy);
+	return ret;
 }

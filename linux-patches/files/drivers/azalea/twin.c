@@ -120,7 +120,7 @@ struct az_twin *az_twin_bind(struct az_job *job, u32 state)
 	slot->twin_masked = 1;
 	twin->job = job;
 	twin->slot = slot;
-	twin->handed = twin->running = twin->kept = twin->delivered = twin->dying = false;
+	twin->handed = twin->running = twin->kept = twin->delivered = twin->dying = twin->dumping = false;
 	twin->denied = 0;
 	twin->credited_ns = twin->credited_faults = 0;
 	twin_set_task(twin, get_task_struct(current));
@@ -174,16 +174,16 @@ void az_twins_unbind(struct az_job *job)
 			az_twin_unbind(twin);
 }
 
-struct az_twin *az_twin_mine(void)
+struct az_twin *az_twin_of(const struct task_struct *task)
 {
-	struct az_twin *twin = xa_load(&all_twins, current->pid);
+	struct az_twin *twin = xa_load(&all_twins, task->pid);
 
-	return twin && twin->task == current ? twin : NULL;
+	return twin && twin->task == task ? twin : NULL;
 }
 
 bool azalea_is_twin(void)
 {
-	return az_twin_mine();
+	return az_twin_of(current);
 }
 
 /* A new thread of the proxy: a spare for the LWK's next clone. It blocks all signals until then. */

@@ -71,29 +71,26 @@ static void put_region(const struct az_look *look, const struct az_region *regio
 		fput(file);
 }
 
-/* Calls @each for all mappings, lowest first. */
-static int for_each_region(const struct az_look *look, void (*each)(const struct az_look *, const struct az_region *, void *), void *arg)
-{
-	struct az_region *copy = kmalloc(sizeof(((struct az_query *)NULL)->region), GFP_KERNEL);
-	struct az_query *query;
-	u32 i, count = 0;
-	u64 from = 0;
-	int ret = copy ? 0 : -ENOMEM;
+struct each {
+	const struct az_look *look;
+	void (*function)(const struct az_look *look, const struct az_region *region, void *arg);
+	void *arg;
+};
 
-	do {
-		query = ret ? ERR_PTR(ret) : az_query(look->job, from);
-		if (IS_ERR(query)) {
-			ret = PTR_ERR(query);
-			break;
-		}
-		count = query->count;
-		memcpy(copy, query->region, count * sizeof(*copy));
-		for (i = 0; i < count; i++)
-			each(look, &copy[i], arg);
-		from = count ? max(from + 1, copy[count - 1].end) : from;
-	} while (count == AZ_QUERY_REGIONS && from < AZ_USER_END && !seq_has_overflowed(look->out) && !fatal_signal_pending(current));
-	kfree(copy);
-	return ret;
+static bool call_each(const struct az_region *region, void *arg)
+{
+	const struct each *each = arg;
+
+	each->function(each->look, region, each->arg);
+	return !seq_has_overflowed(each->look->out);
+}
+
+/* Calls @function for all mappings, lowest first. */
+static int for_each_region(const struct az_look *look, void (*function)(const struct az_look *, const struct az_region *, void *), void *arg)
+{
+	struct each each = { look, function, arg };
+
+	return az_query_regions(look->job, call_each, &each);
 }
 
 static void maps_region(const struct az_look *look, const struct az_region *region, void *unused)

@@ -7,7 +7,9 @@
 
 #include <linux/types.h>
 
+struct coredump_params;
 struct file;
+struct page;
 struct task_struct;
 struct vm_area_struct;
 
@@ -20,6 +22,11 @@ bool azalea_account_user_time(struct task_struct *p, u64 ns, unsigned long fault
 void azalea_view(struct file *file);		/* just before a file is opened: may have the LWK describe itself in it */
 bool azalea_is_twin(void);			/* the calling thread carries out calls of an LWK program */
 bool azalea_is_mirror(const struct vm_area_struct *vma);	/* maps memory of an LWK program */
+/* A core file is written by the calling thread, the others of its process have stopped. */
+void azalea_core_begin(struct coredump_params *cprm);		/* what is mapped is known */
+bool azalea_core_skips(const struct task_struct *task);		/* this thread is none of the program's */
+void azalea_core_registers(const struct task_struct *task, int note, void *data, size_t size);	/* corrects what Linux found */
+struct page *azalea_core_page(const struct coredump_params *cprm, unsigned long addr);	/* in place of get_dump_page() */
 #else
 static inline void azalea_reserve_memory(void) { }
 static inline bool azalea_refuses_cpu(unsigned int cpu) { return false; }
@@ -27,6 +34,10 @@ static inline void azalea_exit(void) { }
 static inline void azalea_view(struct file *file) { }
 static inline bool azalea_is_twin(void) { return false; }
 static inline bool azalea_is_mirror(const struct vm_area_struct *vma) { return false; }
+static inline void azalea_core_begin(struct coredump_params *cprm) { }
+static inline bool azalea_core_skips(const struct task_struct *task) { return false; }
+static inline void azalea_core_registers(const struct task_struct *task, int note, void *data, size_t size) { }
+#define azalea_core_page(cprm, addr) get_dump_page(addr)
 #endif
 
 #endif
