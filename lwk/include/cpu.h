@@ -13,7 +13,7 @@
 struct runq {
 	struct spinlock lock;
 	struct list ready;		/* q: threads READY, longest waiting first */
-	u32 placed;			/* a: threads that live on this CPU, in any state */
+	u32 placed;			/* a: threads of all processes that live on this CPU, in any state */
 	bool idle;			/* q: the CPU halts or is about to */
 };
 
@@ -48,6 +48,16 @@ struct cpu {
 extern struct cpu *boot_cpus[AZ_CPUS_MAX];
 extern u32 boot_cpu_count;
 extern struct az_handover *handover;
+
+static inline u32 runq_placed(u32 cpu)
+{
+	return __atomic_load_n(&boot_cpus[cpu]->runq.placed, __ATOMIC_RELAXED);
+}
+
+static inline void runq_add_placed(u32 cpu, s32 count)
+{
+	__atomic_fetch_add(&boot_cpus[cpu]->runq.placed, count, __ATOMIC_RELAXED);
+}
 
 static inline struct cpu *this_cpu(void)
 {

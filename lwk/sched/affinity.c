@@ -100,8 +100,8 @@ void thread_move_if_needed(struct thread *t)
 	spin_lock(&t->proc->lock);
 	to = mask_test(t->affinity, t->cpu) ? t->cpu : thread_choose_cpu(t);
 	if (to != t->cpu) {
-		boot_cpus[t->cpu]->runq.placed--;
-		boot_cpus[to]->runq.placed++;
+		runq_add_placed(t->cpu, -1);
+		runq_add_placed(to, 1);
 	}
 	spin_unlock(&t->proc->lock);
 	if (to != t->cpu)

@@ -130,8 +130,7 @@ u32 thread_choose_cpu(const struct thread *t)
 	u32 best = AZ_NONE;
 
 	for (u32 i = 0; i < boot_cpu_count; i++)
-		if (t->affinity[i / 64] >> (i % 64) & 1 &&
-		    (best == AZ_NONE || boot_cpus[i]->runq.placed < boot_cpus[best]->runq.placed))
+		if (t->affinity[i / 64] >> (i % 64) & 1 && (best == AZ_NONE || runq_placed(i) < runq_placed(best)))
 			best = i;
 	check(best != AZ_NONE);
 	return best;
@@ -144,7 +143,7 @@ void thread_place(struct thread *t)
 
 	spin_lock(&proc->lock);
 	cpu = thread_choose_cpu(t);
-	boot_cpus[cpu]->runq.placed++;
+	runq_add_placed(cpu, 1);
 	list_add_tail(&t->sibling, &proc->threads);
 	proc->thread_count++;
 	proc->shared->threads = proc->thread_count;
@@ -203,7 +202,7 @@ void thread_exit(u32 status)
 	list_del(&t->sibling);
 	last = --proc->thread_count == 0 && proc->kill;
 	proc->shared->threads = proc->thread_count;
-	cpu->runq.placed--;
+	runq_add_placed(cpu->index, -1);
 	spin_unlock(&proc->lock);
 	__atomic_fetch_sub(&handover->threads, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_sub(&handover->slots_used, 1, __ATOMIC_RELAXED);
