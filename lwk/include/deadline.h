@@ -2,7 +2,7 @@
 /*
  * Points in time on Linux's clocks, for whoever waits: an end is nanoseconds of a clock, and is looked at again after each sleep,
  * so that a clock that is steered or set meanwhile is followed. All of this needs thread context and no lock: when Linux's clock
- * is not the TSC, Linux is asked.
+ * is not the TSC, Linux is asked. The thread may sleep then and a wake-up be consumed, so whoever waits looks at its condition afterwards.
  */
 #ifndef LWK_DEADLINE_H
 #define LWK_DEADLINE_H

@@ -213,17 +213,17 @@ long futex_sleep(struct futex_waiter *w, u32 count, const struct deadline *end)
 {
 	u64 cycles = 0;
 
-	while (!any_woken(w, count)) {
-		if (end) {
-			cycles = deadline_cycles(end);
-			if (!cycles)
-				return -ETIMEDOUT;
-		}
+	for (;;) {
+		if (end)
+			cycles = deadline_cycles(end);	/* first: it may ask Linux, and a wake-up that comes meanwhile is consumed there */
+		if (any_woken(w, count))
+			return 0;
+		if (end && !cycles)
+			return -ETIMEDOUT;
 		if (thread_interrupted(w->thread))
 			return -EINTR;
 		thread_park(cycles);
 	}
-	return 0;
 }
 
 long futex_interrupted(long restart)

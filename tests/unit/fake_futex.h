@@ -22,10 +22,15 @@ struct az_handover *handover = &no_handover;
 
 /* ---- What the rest of the LWK would do ---- */
 
+static bool linux_clock;		/* Linux's clock is not the TSC: it stands still here, at 0 */
+static void (*on_forward)(void);	/* what others do while a call is at Linux */
+
 bool clock_now(u32 clock, u64 *sec, u64 *nsec)
 {
 	u64 now = arch_cycles();
 
+	if (linux_clock)
+		return false;
 	*sec = now / NSEC_PER_SEC + (clock == CLOCK_REALTIME ? WALL_AHEAD : 0);
 	*nsec = now % NSEC_PER_SEC;
 	return true;
@@ -44,6 +49,8 @@ long forward(u32 nr, const u64 arg[6])
 {
 	forwarded = nr;
 	forwarded_addr = arg[0];
+	if (on_forward)
+		on_forward();
 	return -ENOSYS;
 }
 
@@ -59,7 +66,9 @@ static int setup(void **state)
 {
 	memset(memory, 0, sizeof(memory));
 	memset(threads, 0, sizeof(threads));
-	present = linux_backed = false;
+	present = linux_backed = linux_clock = false;
+	on_forward = NULL;
+	no_handover.time = HOST_PHYS_START;
 	forwarded = 0;
 	proc.aspace = (struct aspace *)&proc;
 	list_init(&proc.threads);

@@ -189,6 +189,26 @@ static void signals_end_waits(void **state)
 	assert_int_equal(waiters_of(WORD), 0);
 }
 
+static void wake_and_consume(void)
+{
+	if (!waiters_of(WORD))
+		return;
+	wake(WORD, 1);
+	host_thread->token = 0;
+}
+
+/* The time is asked of Linux, and the wake-up comes meanwhile. */
+static void wake_ups_while_the_time_is_asked(void **state)
+{
+	u64 start = arch_cycles();
+
+	linux_clock = true;
+	on_forward = wake_and_consume;
+	set_timespec(5, 0);
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT | PRIVATE, 0, TIMESPEC, 0, 0), 0);
+	assert_true(arch_cycles() - start < 3000 * MS);
+}
+
 static void *restart_body(void *arg)
 {
 	struct waiter *w = arg;
@@ -390,7 +410,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(mistakes_are_named_as_linux_does), TEST(words_that_others_share_are_linuxs), TEST(first_come_first_woken),
 		TEST(counts_of_wakes), TEST(bitsets_choose),
-		TEST(a_page_is_made_present), TEST(timeouts_end_waits), TEST(signals_end_waits), TEST(restarted_waits_keep_their_end),
+		TEST(a_page_is_made_present), TEST(timeouts_end_waits), TEST(signals_end_waits),
+		TEST(wake_ups_while_the_time_is_asked), TEST(restarted_waits_keep_their_end),
 		TEST(requeue_moves_in_order), TEST(operations), TEST(no_wake_is_lost), TEST(dead_owners_are_marked),
 		TEST(an_unlock_cut_short_wakes), TEST(bad_lists_are_survived), TEST(lists_are_reported),
 	};
