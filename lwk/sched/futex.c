@@ -434,6 +434,11 @@ static bool has_second_word(u32 command)
 		command == FUTEX_WAIT_REQUEUE_PI || command == FUTEX_CMP_REQUEUE_PI;
 }
 
+static bool is_known(u32 command)
+{
+	return command <= FUTEX_LOCK_PI2 && command != FUTEX_FD;
+}
+
 static bool may_choose_clock(u32 command)
 {
 	return command == FUTEX_WAIT_BITSET || command == FUTEX_WAIT_REQUEUE_PI || command == FUTEX_LOCK_PI2;
@@ -461,7 +466,7 @@ static long check_arguments(u32 op, u32 bitset, const struct requeue *r)
 	u32 command = FUTEX_COMMAND(op);
 	bool requeues = command == FUTEX_REQUEUE || command == FUTEX_CMP_REQUEUE || command == FUTEX_CMP_REQUEUE_PI;
 
-	if (op & FUTEX_CLOCK_REALTIME && !may_choose_clock(command))
+	if (!is_known(command) || (op & FUTEX_CLOCK_REALTIME && !may_choose_clock(command)))
 		return -ENOSYS;
 	if (!bitset)
 		return -EINVAL;

@@ -89,6 +89,8 @@ static void mistakes_are_named_as_linux_does(void **state)
 	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAKE_OP | PRIVATE, 1, 1, UNMAPPED, 0), -EFAULT);
 	assert_int_equal(sys_futex(NULL, WORD, 2, 5, 0, 0, 0), -ENOSYS);
 	assert_int_equal(sys_futex(NULL, WORD, 99, 5, 0, 0, 0), -ENOSYS);
+	assert_int_equal(sys_futex(NULL, WORD + 1, 99, 5, 0, 0, 0), -ENOSYS);	/* whatever the word */
+	assert_int_equal(sys_futex(NULL, AZ_USER_END, 14, 5, 0, 0, 0), -ENOSYS);
 }
 
 static void words_that_others_share_are_linuxs(void **state)
