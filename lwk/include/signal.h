@@ -42,6 +42,8 @@ long sigframe_push(struct thread *t, struct frame *f, const struct ksigaction *a
 long sigframe_pop(struct thread *t, struct frame *f);
 /* SS_* for sigaltstack(2) when the stack pointer is @sp. */
 u32 altstack_flags(const struct thread *t, uaddr_t sp);
+/* What is to be done about @sig: a copy, because another thread may be changing it. */
+struct ksigaction signal_action(struct proc *proc, u32 sig);
 u32 signal_dequeue(struct thread *t, u64 wanted, u8 info[128]);
 /* sigaltstack(2)'s rules for a new stack. */
 long altstack_set(struct thread *t, const struct altstack *new);

@@ -144,6 +144,9 @@ struct proc {
 	u32 spare_count;		/* p */
 	u32 spare_batch;		/* p: how many to ask for next time */
 	struct ksigaction action[64];	/* p: by signal number - 1 */
+	bool telling;			/* p: a thread tells Linux about signals; only that one changes actions and claims */
+	struct list tellers;		/* p: struct teller, who want to do so next */
+	u16 claims[64];			/* whoever tells: threads that wait for the signal in rt_sigtimedwait(2) */
 	u64 vdso_base;			/* I */
 	u32 membarrier;			/* a: registrations of membarrier(2) */
 	u64 missed[SYSCALL_WORDS];	/* a: calls by number that were refused for now and are in the log */

@@ -42,6 +42,7 @@ struct proc *proc_create(void)
 		return NULL;
 	proc->spare_batch = 4;
 	list_init(&proc->threads);
+	list_init(&proc->tellers);
 	return proc;
 }
 

@@ -91,6 +91,29 @@ u32 signal_dequeue(struct thread *t, u64 wanted, u8 info[128])
 	return sig;
 }
 
+struct ksigaction signal_action(struct proc *proc, u32 sig)
+{
+	struct ksigaction act;
+
+	spin_lock(&proc->lock);
+	act = proc->action[sig - 1];
+	spin_unlock(&proc->lock);
+	return act;
+}
+
+/* The same for a signal that is delivered now: a handler may be for once only. */
+static struct ksigaction take_action(struct proc *proc, u32 sig)
+{
+	struct ksigaction *at = &proc->action[sig - 1], act;
+
+	spin_lock(&proc->lock);
+	act = *at;
+	if (act.handler != SIG_DFL && act.handler != SIG_IGN && act.flags & SA_RESETHAND)
+		at->handler = SIG_DFL;
+	spin_unlock(&proc->lock);
+	return act;
+}
+
 /* The process dies of @sig as Linux would have it die; returns only when the KILL that follows has come. */
 static void die(u32 sig, s32 code, uaddr_t addr)
 {
@@ -108,12 +131,12 @@ static void set_info(u8 info[128], u32 sig, s32 code, uaddr_t addr)
 void signal_force(u32 sig, s32 code, uaddr_t addr)
 {
 	struct thread *t = current_thread();
-	struct ksigaction *act = &t->proc->action[sig - 1];
+	struct ksigaction act = signal_action(t->proc, sig);
 	u8 info[128];
 
 	if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
 		return;			/* the fault is only that nothing can be forwarded any more */
-	if (t->sigmask & SIGBIT(sig) || act->handler == SIG_IGN || act->handler == SIG_DFL) {
+	if (t->sigmask & SIGBIT(sig) || act.handler == SIG_IGN || act.handler == SIG_DFL) {
 		log_fatal_signal(sig, code, addr);
 		die(sig, code, addr);
 		return;
@@ -147,7 +170,7 @@ static void fix_result(struct frame *f, bool handled, u64 sa_flags)
 /* Makes @f run the handler of @sig; without one (any more) the default action is Linux's to take. */
 static void deliver(struct thread *t, struct frame *f, u32 sig, const u8 info[128], bool *syscall)
 {
-	struct ksigaction act = t->proc->action[sig - 1];
+	struct ksigaction act = take_action(t->proc, sig);
 	u64 oldmask = t->restore_sigmask ? t->saved_sigmask : t->sigmask;
 
 	if (act.handler == SIG_IGN)
@@ -162,13 +185,10 @@ static void deliver(struct thread *t, struct frame *f, u32 sig, const u8 info[12
 	*syscall = false;
 	rseq_interrupted(t, &f->ip);
 	if (sigframe_push(t, f, &act, info, oldmask)) {
-		t->proc->action[SIGSEGV - 1].handler = SIG_DFL;
 		die(SIGSEGV, SI_KERNEL, 0);
 		return;
 	}
 	t->restore_sigmask = false;
-	if (act.flags & SA_RESETHAND)
-		t->proc->action[sig - 1].handler = SIG_DFL;
 	signal_set_mask(t, t->sigmask | act.mask | (act.flags & SA_NODEFER ? 0 : SIGBIT(sig)));
 }
 

@@ -21,21 +21,66 @@ static u64 handler_class(uaddr_t handler)
 	return handler == SIG_DFL ? CLASS_DEFAULT : handler == SIG_IGN ? CLASS_IGNORE : CLASS_HANDLER;
 }
 
-static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new)
+/* ---- One thread at a time tells Linux, so that Linux ends with what holds here ---- */
+
+struct teller {
+	struct list link;
+	struct thread *thread;
+};
+
+static void tell_begin(struct proc *proc)
 {
-	struct ksigaction *act = &proc->action[sig - 1];
-	u64 class = handler_class(new->handler);
+	struct teller me = { .thread = current_thread() };
+
+	spin_lock(&proc->lock);
+	while (proc->telling) {
+		list_add_tail(&me.link, &proc->tellers);
+		spin_unlock(&proc->lock);
+		thread_park(0);
+		spin_lock(&proc->lock);
+		list_del(&me.link);
+	}
+	proc->telling = true;
+	spin_unlock(&proc->lock);
+}
+
+static void tell_end(struct proc *proc)
+{
+	struct list *at;
+
+	spin_lock(&proc->lock);
+	proc->telling = false;
+	list_for_each(at, &proc->tellers)
+		thread_unpark(list_entry(at, struct teller, link)->thread);
+	spin_unlock(&proc->lock);
+}
+
+/* While a thread waits for a signal that has no handler, Linux must not perform its default action: to Linux it has one. */
+static u64 told_class(const struct proc *proc, u32 sig, uaddr_t handler)
+{
+	return handler == SIG_DFL && proc->claims[sig - 1] ? CLASS_HANDLER : handler_class(handler);
+}
+
+/* ---- Actions ---- */
+
+static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new, struct ksigaction *old)
+{
+	u64 class;
 	long ret = 0;
 
-	if (class != handler_class(act->handler) || ((new->flags ^ act->flags) & 7))
+	tell_begin(proc);
+	*old = signal_action(proc, sig);
+	class = told_class(proc, sig, new->handler);
+	if (class != told_class(proc, sig, old->handler) || ((new->flags ^ old->flags) & 7))
 		ret = FORWARD(NR_RT_SIGACTION, sig, class, new->flags);
-	if (ret)
-		return ret;
-	spin_lock(&proc->lock);
-	*act = *new;
-	act->mask &= ~SIG_UNBLOCKABLE;
-	spin_unlock(&proc->lock);
-	return 0;
+	if (!ret) {
+		spin_lock(&proc->lock);
+		proc->action[sig - 1] = *new;
+		proc->action[sig - 1].mask &= ~SIG_UNBLOCKABLE;
+		spin_unlock(&proc->lock);
+	}
+	tell_end(proc);
+	return ret;
 }
 
 long sys_rt_sigaction(struct frame *f, int sig, uaddr_t act, uaddr_t oldact, u64 sigsetsize)
@@ -50,8 +95,9 @@ long sys_rt_sigaction(struct frame *f, int sig, uaddr_t act, uaddr_t oldact, u64
 		return -EFAULT;
 	if (sig < 1 || sig > 64 || (act && SIG_UNBLOCKABLE & SIGBIT(sig)))
 		return -EINVAL;
-	old = proc->action[sig - 1];
-	ret = act ? set_action(proc, sig, &new) : 0;
+	if (!act)
+		old = signal_action(proc, sig);
+	ret = act ? set_action(proc, sig, &new, &old) : 0;
 	if (!ret && oldact && copy_to_user(oldact, &old, sizeof(old)))
 		return -EFAULT;
 	return ret;
@@ -125,17 +171,26 @@ long do_rt_sigsuspend(uaddr_t set, u64 sigsetsize)
 	return wait_for_signal(t);
 }
 
-/*
- * While a thread waits for signals that have no handler, Linux must not perform their default action: say that they have one. That stays
- * so for those which are ignored by default: Linux drops such a signal with what is pending of it, and the LWK can ignore it as well.
- */
+/* The first thread that waits for a signal claims it, the last one gives it back. True if Linux must be told. */
+static bool claim_changes(struct proc *proc, u32 sig, bool claim)
+{
+	u16 *claims = &proc->claims[sig - 1];
+	bool changes = claim ? !(*claims)++ : !--*claims;
+
+	return changes && signal_action(proc, sig).handler == SIG_DFL;
+}
+
+/* Those which are ignored by default stay claimed: Linux would drop such a signal with what is pending, and the LWK can ignore it as well. */
 static void claim_signals(struct proc *proc, u64 set, bool claim)
 {
-	if (!claim)
-		set &= ~SIG_IGNORED_BY_DEFAULT;
-	for (u32 sig = 1; sig <= 64; sig++)
-		if (set & SIGBIT(sig) && proc->action[sig - 1].handler == SIG_DFL)
-			FORWARD(NR_RT_SIGACTION, sig, claim ? CLASS_HANDLER : CLASS_DEFAULT, 0);
+	tell_begin(proc);
+	for (u32 sig = 1; sig <= 64; sig++) {
+		if (!(set & SIGBIT(sig)) || !claim_changes(proc, sig, claim))
+			continue;
+		if (claim || !(SIG_IGNORED_BY_DEFAULT & SIGBIT(sig)))
+			FORWARD(NR_RT_SIGACTION, sig, told_class(proc, sig, SIG_DFL), 0);
+	}
+	tell_end(proc);
 }
 
 static long take_wanted(struct thread *t, u64 set, uaddr_t info_addr)
@@ -160,6 +215,7 @@ long sys_rt_sigtimedwait(uaddr_t set_addr, uaddr_t info, uaddr_t timeout, u64 si
 	struct thread *t = current_thread();
 	u64 set, mask = t->sigmask, duration = 0, cycles = 0;
 	struct deadline end;
+	bool interrupted;
 	long ret;
 
 	if (sigsetsize != sizeof(u64))
@@ -174,17 +230,18 @@ long sys_rt_sigtimedwait(uaddr_t set_addr, uaddr_t info, uaddr_t timeout, u64 si
 	claim_signals(t->proc, set, true);
 	set_awaited(t, set & mask);
 	signal_set_mask(t, mask & ~set);
-	while (!(ret = take_wanted(t, set, info))) {
+	for (;;) {
 		if (timeout)
 			cycles = deadline_cycles(&end);
-		if (thread_interrupted(t))
+		interrupted = thread_interrupted(t);	/* perhaps by what is wanted, so that is looked for afterwards */
+		ret = take_wanted(t, set, info);
+		if (!ret && interrupted)
 			ret = -EINTR;
-		else if (timeout && !cycles)
+		if (!ret && timeout && !cycles)
 			ret = -EAGAIN;
-		else
-			thread_park(cycles);
 		if (ret)
 			break;
+		thread_park(cycles);
 	}
 	set_awaited(t, 0);
 	signal_set_mask(t, mask);
