@@ -106,6 +106,7 @@ struct thread {
 	u64 saved_sigmask;		/* t: to restore after sigsuspend */
 	bool restore_sigmask;		/* t */
 	u64 sigpending;			/* p */
+	u64 forced;			/* t: faults among them, which come first */
 	u64 awaited;			/* p: what rt_sigtimedwait(2) lets through, until one has come */
 	struct list sigqueue;		/* p: struct sigqueue */
 	struct altstack altstack;	/* t */

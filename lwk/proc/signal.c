@@ -142,6 +142,7 @@ void signal_force(u32 sig, s32 code, uaddr_t addr)
 		return;
 	}
 	set_info(info, sig, code, addr);
+	t->forced |= SIGBIT(sig);
 	signal_post(t, info);
 }
 
@@ -192,6 +193,17 @@ static void deliver(struct thread *t, struct frame *f, u32 sig, const u8 info[12
 	signal_set_mask(t, t->sigmask | act.mask | (act.flags & SA_NODEFER ? 0 : SIGBIT(sig)));
 }
 
+/* Faults come first, as in Linux: they tell of the registers as they are, not of those with which a handler begins. */
+static u32 next_signal(struct thread *t, u8 info[128])
+{
+	u64 forced = t->forced;
+	u32 sig;
+
+	t->forced = 0;
+	sig = forced ? signal_dequeue(t, forced, info) : 0;
+	return sig ? sig : signal_dequeue(t, ~t->sigmask, info);
+}
+
 static void run_deferred(struct thread *t, struct frame *f)
 {
 	if (!t->deferred)
@@ -234,7 +246,7 @@ void leave_kernel(struct frame *f)
 			thread_move_if_needed(t);
 		if (work & WORK_RSEQ)
 			rseq_interrupted(t, &f->ip);
-		while ((sig = signal_dequeue(t, ~t->sigmask, info)))
+		while ((sig = next_signal(t, info)))
 			deliver(t, f, sig, info, &syscall);
 		if (t->restore_sigmask) {
 			t->restore_sigmask = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Signals on the fake machine: what Linux is told of handlers, what is awaited. */
+/* Signals on the fake machine: what Linux is told of handlers, what waits and comes first. */
 #include "fake_user.h"
 /* The C library's names, which unit.h brings along: the LWK has its own. */
 #undef SIG_DFL
@@ -129,7 +129,7 @@ static void deliver_all(struct thread *t)
 	u8 info[128];
 	u32 sig;
 
-	while ((sig = signal_dequeue(t, ~t->sigmask, info)))
+	while ((sig = next_signal(t, info)))
 		deliver(t, &f, sig, info, &syscall);
 }
 
@@ -239,6 +239,20 @@ static void an_awaited_signal_is_not_missed(void **state)
 	assert_int_equal(sys_rt_sigtimedwait(SET, 0, TIMESPEC, sizeof(u64)), -EAGAIN);
 }
 
+static void faults_come_first(void **state)
+{
+	set_handler(SIGUSR1, HANDLER);
+	set_handler(SIGSEGV, HANDLER);
+	post(&threads[0], SIGUSR1, 0);
+	signal_force(SIGSEGV, 1, 0x1234);
+	deliver_all(&threads[0]);
+	assert_int_equal(frames, 2);
+	assert_int_equal(framed[0], SIGSEGV);
+	assert_int_equal(framed_code[0], 1);
+	assert_int_equal(framed[1], SIGUSR1);
+	assert_int_equal(threads[0].sigpending, 0);
+}
+
 static void a_handler_for_once(void **state)
 {
 	set_handler(SIGUSR1, HANDLER);
@@ -281,7 +295,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(linux_is_told_of_handlers), TEST(a_signal_has_its_default_action_when_nobody_waits),
-		TEST(waits_that_begin_and_end_together), TEST(an_awaited_signal_is_not_missed),
+		TEST(waits_that_begin_and_end_together), TEST(an_awaited_signal_is_not_missed), TEST(faults_come_first),
 		TEST(a_handler_for_once), TEST(actions_are_copied_whole),
 	};
 
