@@ -30,6 +30,8 @@
 #define SS_DISABLE	2
 #define SS_AUTODISARM	(1u << 31)
 
+#define MINSIGSTKSZ	2048	/* a frame may need more (AT_MINSIGSTKSZ); Linux asks for that only with strict_sas_size */
+
 #define SI_KERNEL	0x80
 
 #define SIGBIT(sig)	(1ULL << ((sig) - 1))

@@ -50,9 +50,15 @@ struct fp_sw {				/* what follows the legacy area, for the handler and for sigre
 	u32 xstate_size, padding[7];
 };
 
-static bool on_altstack(const struct thread *t, uaddr_t sp)
+static bool is_on_altstack(const struct thread *t, uaddr_t sp)
 {
 	return t->altstack.size && sp > t->altstack.sp && sp - t->altstack.sp <= t->altstack.size;
+}
+
+/* A stack that is disarmed when a handler begins can be used by the next one. */
+static bool on_altstack(const struct thread *t, uaddr_t sp)
+{
+	return !(t->altstack.flags & SS_AUTODISARM) && is_on_altstack(t, sp);
 }
 
 u32 altstack_flags(const struct thread *t, uaddr_t sp)
@@ -95,18 +101,20 @@ long sigframe_push(struct thread *t, struct frame *f, const struct ksigaction *a
 {
 	struct sigframe frame;
 	uaddr_t sp = choose_stack(t, act, f->sp), fp;
+	bool alternate = on_altstack(t, f->sp) || is_on_altstack(t, sp);
 
 	if (!(act->flags & SA_RESTORER) || act->handler >= AZ_USER_END)
 		return -EFAULT;
 	fp = ALIGN_DOWN(sp - (x86_features.xsave_size + sizeof(u32)), 64);
 	sp = ALIGN_DOWN(fp - sizeof(frame), 16) - 8;
+	if (alternate && !is_on_altstack(t, sp))
+		return -EFAULT;		/* it would overflow */
 	if (sp >= AZ_USER_END || put_fpu(t, fp))
 		return -EFAULT;
 	memset(&frame, 0, sizeof(frame));
 	frame.restorer = act->restorer;
 	frame.uc.flags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
 	frame.uc.stack = t->altstack;
-	frame.uc.stack.flags = altstack_flags(t, f->sp);
 	fill_context(&frame.uc.mc, t, f);
 	frame.uc.mc.oldmask = oldmask;
 	frame.uc.mc.fpstate = fp;

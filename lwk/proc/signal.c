@@ -186,10 +186,15 @@ static void deliver(struct thread *t, struct frame *f, u32 sig, const u8 info[12
 	*syscall = false;
 	rseq_interrupted(t, &f->ip);
 	if (sigframe_push(t, f, &act, info, oldmask)) {
-		die(SIGSEGV, SI_KERNEL, 0);
+		if (sig == SIGSEGV)
+			die(SIGSEGV, SI_KERNEL, 0);
+		else
+			signal_force(SIGSEGV, SI_KERNEL, 0);	/* its handler may have a better stack */
 		return;
 	}
 	t->restore_sigmask = false;
+	if (t->altstack.flags & SS_AUTODISARM)
+		t->altstack = (struct altstack){ .flags = SS_DISABLE };
 	signal_set_mask(t, t->sigmask | act.mask | (act.flags & SA_NODEFER ? 0 : SIGBIT(sig)));
 }
 

@@ -256,10 +256,10 @@ long altstack_set(struct thread *t, const struct altstack *new)
 	if (mode != 0 && mode != SS_ONSTACK && mode != SS_DISABLE)
 		return -EINVAL;
 	if (mode == SS_DISABLE) {
-		t->altstack = (struct altstack){ .flags = SS_DISABLE };
+		t->altstack = (struct altstack){ .flags = new->flags };
 		return 0;
 	}
-	if (new->size < x86_features.xsave_size + 1024)	/* the least that holds a frame: Linux's MINSIGSTKSZ check */
+	if (new->size < MINSIGSTKSZ)
 		return -ENOMEM;
 	t->altstack = *new;
 	return 0;
@@ -271,11 +271,11 @@ long do_sigaltstack(struct frame *f, uaddr_t ss, uaddr_t old_ss)
 	struct altstack old = t->altstack, new;
 	long ret;
 
-	old.flags = altstack_flags(t, f->sp);
+	old.flags = altstack_flags(t, f->sp) | (old.flags & SS_AUTODISARM);
 	if (ss) {
 		if (copy_from_user(&new, ss, sizeof(new)))
 			return -EFAULT;
-		if (old.flags & SS_ONSTACK)
+		if (altstack_flags(t, f->sp) & SS_ONSTACK)
 			return -EPERM;
 		ret = altstack_set(t, &new);
 		if (ret)

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "mm.h"
 #include "offload.h"
+#include "signal.h"
 #include "string.h"
 
 static struct spinlock pool_lock;		/* rank: object */
@@ -110,6 +111,7 @@ struct thread *thread_create(struct proc *proc, void (*entry)(void *), void *arg
 	}
 	t->fpu = t->registers->xsave;
 	x86_fpu_init(t->fpu);
+	t->altstack.flags = SS_DISABLE;
 	t->proc = proc;
 	t->entry = entry;
 	t->entry_arg = arg;

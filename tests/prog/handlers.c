@@ -298,6 +298,76 @@ static void arguments(void)
 	say("SIGWINCH by default", raise(SIGWINCH));
 }
 
+/* ---- Alternate stacks that are disarmed, and that are too small ---- */
+
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM (1u << 31)
+#endif
+
+static void look_at_stack(int sig, siginfo_t *info, void *context)
+{
+	const stack_t *saved = &((ucontext_t *)context)->uc_stack;
+	stack_t now;
+
+	note(sig, info);
+	say("handler on alternate stack", on_alternate);
+	sigaltstack(NULL, &now);
+	printf("in the handler: flags %#x, saved %#x size %zu\n", now.ss_flags, saved->ss_flags, saved->ss_size);
+	if (sig == SIGUSR1)
+		raise(SIGUSR2);
+}
+
+static void disarmed(void)
+{
+	stack_t stack = { .ss_sp = alternate, .ss_size = sizeof(alternate), .ss_flags = SS_AUTODISARM }, old;
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_UNBLOCK, &all, NULL);
+	set(SIGUSR1, look_at_stack, SA_ONSTACK);
+	set(SIGUSR2, look_at_stack, SA_ONSTACK);
+	raise(SIGUSR1);
+	say("sigaltstack SS_AUTODISARM", sigaltstack(&stack, &old));
+	printf("before: flags %#x\n", old.ss_flags);
+	raise(SIGUSR1);
+	stack.ss_flags = SS_DISABLE;
+	say("sigaltstack SS_DISABLE", sigaltstack(&stack, &old));
+	printf("before: flags %#x size %zu\n", old.ss_flags, old.ss_size);
+	raise(SIGUSR1);
+	stack.ss_flags = 0;
+	sigaltstack(&stack, &old);
+	printf("before: flags %#x size %zu\n", old.ss_flags, old.ss_size);
+}
+
+static void tell_and_leave(int sig, siginfo_t *info, void *context)
+{
+	(void)context;
+	printf("instead: signal %d code %d\n", sig, info->si_code);
+	_exit(3);
+}
+
+/* The frame does not fit, which is a fault. What lies below the stack is not its. */
+static void too_small(int handled)
+{
+	stack_t stack = { .ss_sp = alternate + 8192, .ss_size = 2048 };
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		signal(SIGSEGV, SIG_DFL);
+		if (handled)
+			set(SIGSEGV, tell_and_leave, 0);
+		say("sigaltstack 2048", sigaltstack(&stack, NULL));
+		stack.ss_size = 2047;
+		say("sigaltstack 2047", sigaltstack(&stack, NULL));
+		set(SIGUSR1, go_on, SA_ONSTACK);
+		raise(SIGUSR1);
+		_exit(1);
+	}
+	need("waitpid", waitpid(pid, &status, 0));
+	printf("too small a stack: signal %d status %d\n", WTERMSIG(status), WEXITSTATUS(status));
+}
+
 static void *own_thread(void *arg)
 {
 	sigset_t all;
@@ -344,6 +414,9 @@ int main(void)
 	origins();
 	masks();
 	arguments();
+	disarmed();
+	too_small(0);
+	too_small(1);
 	threads();
 	return 0;
 }

@@ -7,6 +7,7 @@
 #undef SS_ONSTACK
 #undef SS_DISABLE
 #undef SI_KERNEL
+#undef MINSIGSTKSZ
 #include "proc/signal.c"
 #include "proc/sys_signal.c"
 
@@ -67,8 +68,12 @@ u32 altstack_flags(const struct thread *t, uaddr_t sp)
 	return t->altstack.size ? 0 : SS_DISABLE;
 }
 
+static u32 no_room_for;			/* the signal whose frame has no place */
+
 long sigframe_push(struct thread *t, struct frame *f, const struct ksigaction *act, const u8 info[128], u64 oldmask)
 {
+	if (info_signal(info) == no_room_for)
+		return -EFAULT;
 	framed[frames] = info_signal(info);
 	framed_code[frames++] = ((const s32 *)info)[2];
 	return 0;
@@ -253,6 +258,19 @@ static void faults_come_first(void **state)
 	assert_int_equal(threads[0].sigpending, 0);
 }
 
+static void a_frame_without_a_place_is_a_fault(void **state)
+{
+	set_handler(SIGUSR1, HANDLER);
+	set_handler(SIGSEGV, HANDLER);
+	no_room_for = SIGUSR1;
+	post(&threads[0], SIGUSR1, 0);
+	deliver_all(&threads[0]);
+	no_room_for = 0;
+	assert_int_equal(frames, 1);
+	assert_int_equal(framed[0], SIGSEGV);
+	assert_int_equal(framed_code[0], SI_KERNEL);
+}
+
 static void a_handler_for_once(void **state)
 {
 	set_handler(SIGUSR1, HANDLER);
@@ -289,6 +307,17 @@ static void actions_are_copied_whole(void **state)
 	run_threads(change_often);
 }
 
+static void alternate_stacks_have_linuxs_least_size(void **state)
+{
+	struct altstack s = { .sp = MEMORY, .size = 2047 };
+
+	assert_int_equal(altstack_set(&threads[0], &s), -ENOMEM);
+	s.size = 2048;
+	assert_int_equal(altstack_set(&threads[0], &s), 0);
+	s.flags = 3;
+	assert_int_equal(altstack_set(&threads[0], &s), -EINVAL);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
@@ -296,7 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(linux_is_told_of_handlers), TEST(a_signal_has_its_default_action_when_nobody_waits),
 		TEST(waits_that_begin_and_end_together), TEST(an_awaited_signal_is_not_missed), TEST(faults_come_first),
-		TEST(a_handler_for_once), TEST(actions_are_copied_whole),
+		TEST(a_frame_without_a_place_is_a_fault), TEST(a_handler_for_once), TEST(actions_are_copied_whole), TEST(alternate_stacks_have_linuxs_least_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
