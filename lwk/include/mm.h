@@ -88,6 +88,7 @@ void aspace_bind(struct aspace *as, u64 *resident, u64 *committed);
 void aspace_unbind(struct aspace *as, u64 *resident, u64 *committed);
 /* Soft limits RLIMIT_AS and RLIMIT_DATA; ~0 is none. */
 void aspace_set_limits(struct aspace *as, u64 limit_as, u64 limit_data);
+void aspace_set_stack_limit(struct aspace *as, u64 bytes);	/* RLIMIT_STACK: how far stacks grow from now on */
 void aspace_set_lock_limit(struct aspace *as, u64 bytes);	/* RLIMIT_MEMLOCK */
 /* Proves the structure consistent: number of regions; fails a check otherwise. */
 long aspace_check(struct aspace *as);

@@ -19,6 +19,11 @@ struct waiter {
 	struct thread *thread;
 };
 
+static u64 stack_size(u64 limit)
+{
+	return ALIGN_DOWN(min(max(limit, STACK_MIN), STACK_MAX), PAGE_SIZE);
+}
+
 struct aspace *aspace_create(struct budget *budget, u64 stack_limit)
 {
 	struct aspace *as = kmalloc(sizeof(*as));
@@ -35,7 +40,7 @@ struct aspace *aspace_create(struct budget *budget, u64 stack_limit)
 	as->pgd = phys_to_virt(pgd);
 	arch_zero(as->pgd, PAGE_SIZE / 2);
 	memcpy(as->pgd + 256, arch_kernel_pgd() + 256, PAGE_SIZE / 2);
-	as->stack_size = ALIGN_DOWN(min(max(stack_limit, STACK_MIN), STACK_MAX), PAGE_SIZE);
+	as->stack_size = stack_size(stack_limit);
 	as->mmap_top = AZ_USER_END - max(as->stack_size, STACK_ROOM) - STACK_GUARD;
 	as->budget = budget_get(budget);
 	as->limit_as = as->limit_data = as->limit_locked = ~0ULL;
@@ -70,6 +75,13 @@ void aspace_unbind(struct aspace *as, u64 *resident, u64 *committed)
 	if (as->resident == resident)
 		move_counters(as, &as->own_resident, &as->own_committed);
 	*resident = *committed = 0;
+	spin_unlock(&as->lock);
+}
+
+void aspace_set_stack_limit(struct aspace *as, u64 bytes)
+{
+	spin_lock(&as->lock);
+	as->stack_size = stack_size(bytes);
 	spin_unlock(&as->lock);
 }
 

@@ -66,7 +66,7 @@ struct aspace {
 	struct file_ref *closing;	/* l: nobody uses these any more; to be closed without the lock */
 	struct limbo *limbo;		/* l: frames that Linux may still be writing to, until it is certain that it does not */
 	uaddr_t mmap_top;		/* I: mappings are placed below */
-	u64 stack_size;			/* I */
+	u64 stack_size;			/* l: that a stack may have: RLIMIT_STACK within bounds */
 	uaddr_t brk_start, brk;		/* l */
 	struct budget *budget;		/* I */
 	u64 limit_as, limit_data;	/* l */

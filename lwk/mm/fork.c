@@ -162,6 +162,7 @@ long aspace_fork_begin(struct aspace *parent, struct aspace **child)
 	if (!as)
 		return -ENOMEM;
 	aspace_begin(parent);
+	as->mmap_top = parent->mmap_top;
 	as->brk_start = parent->brk_start;
 	as->brk = parent->brk;
 	as->limit_as = parent->limit_as;

@@ -127,21 +127,31 @@ long sys_exit_group(struct frame *f, int status)
 struct rlimit { u64 cur, max; };
 
 #define RLIMIT_DATA	2
+#define RLIMIT_STACK	3
 #define RLIMIT_MEMLOCK	8
 #define RLIMIT_AS	9
 #define NR_PRLIMIT64	302
 
 static void note_limit(struct proc *proc, u32 resource, u64 cur)
 {
-	if (resource == RLIMIT_MEMLOCK)
-		aspace_set_lock_limit(proc->aspace, cur);
-	if (resource == RLIMIT_AS)
-		proc->shared->rlimit_as = cur;
-	else if (resource == RLIMIT_DATA)
-		proc->shared->rlimit_data = cur;
-	else
+	struct az_proc *shared = proc->shared;
+
+	if (proc->shares_memory)	/* its parent goes on with its own limits */
 		return;
-	aspace_set_limits(proc->aspace, proc->shared->rlimit_as, proc->shared->rlimit_data);
+	switch (resource) {
+	case RLIMIT_STACK:
+		aspace_set_stack_limit(proc->aspace, cur);
+		break;
+	case RLIMIT_MEMLOCK:
+		aspace_set_lock_limit(proc->aspace, cur);
+		break;
+	case RLIMIT_AS:
+		shared->rlimit_as = cur;
+		break;
+	case RLIMIT_DATA:
+		shared->rlimit_data = cur;
+	}
+	aspace_set_limits(proc->aspace, shared->rlimit_as, shared->rlimit_data);
 }
 
 long sys_prlimit64(struct frame *f, int pid, unsigned int resource, uaddr_t new_limit, uaddr_t old_limit)

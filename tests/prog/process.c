@@ -62,6 +62,31 @@ static void limits(void)
 	say("unknown limit", setrlimit(99, &limit));
 }
 
+static int deep(int levels)
+{
+	volatile char frame[64 * 1024];
+
+	frame[0] = levels;
+	return levels ? deep(levels - 1) + frame[0] - frame[0] : 0;
+}
+
+/* As compilers do that recurse deeply: the limit of the main thread's stack is raised while the program runs. */
+static void stack_limit(void)
+{
+	struct rlimit limit;
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		getrlimit(RLIMIT_STACK, &limit);
+		limit.rlim_cur = 64 << 20;
+		need("setrlimit", setrlimit(RLIMIT_STACK, &limit));
+		_exit(deep(48 * 1024 * 1024 / (64 * 1024)));
+	}
+	need("waitpid", waitpid(pid, &status, 0));
+	say("deep recursion", status);
+}
+
 static void affinity(void)
 {
 	cpu_set_t set, one, now;
@@ -156,6 +181,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	numbers();
 	limits();
+	stack_limit();
 	affinity();
 	names();
 	chance();

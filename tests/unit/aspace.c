@@ -250,6 +250,11 @@ static void stacks_grow(void **state)
 	aspace_set_limits(as, as->mapped + 3 * PAGE_SIZE, ~0ULL);
 	assert_int_equal(fault(P(497), 0), MAPERR);
 	assert_int_equal(fault(P(498), 0), 0);
+	aspace_set_limits(as, ~0ULL, ~0ULL);
+	aspace_set_stack_limit(as, 16 * MB);
+	assert_int_equal(fault(P(1002) - 8 * MB - 1, 0), 0);
+	aspace_set_stack_limit(as, 8 * MB);
+	assert_int_equal(fault(P(1002) - 9 * MB, 0), MAPERR);
 }
 
 static void rights_of_a_whole_stack(void **state)
