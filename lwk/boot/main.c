@@ -52,6 +52,7 @@ static void setup_cpu(struct cpu *cpu, u32 index)
 	cpu->current = &cpu->idle;
 	cpu->idle.state = THREAD_RUNNING;
 	cpu->idle.cpu = index;
+	cpu->proc = AZ_NONE;
 	list_init(&cpu->runq.ready);
 	list_init(&cpu->timers);
 	boot_cpus[index] = cpu;

@@ -33,6 +33,7 @@ struct cpu {
 	u32 index;			/* I */
 	struct az_cpu *shared;		/* I */
 	struct aspace *aspace;		/* o: whose page tables are loaded; NULL: the kernel's */
+	u32 proc;			/* a: index of the last process that was loaded, which may have gone; AZ_NONE: none yet */
 	struct thread *user;		/* o: whose FPU and segment bases are in the registers, NULL: nobody's */
 	struct thread *leaving;		/* o: thread switched away from for good: DEAD, or moving to its ->cpu */
 	struct thread idle;

@@ -235,6 +235,10 @@ void affinity_inherit(struct thread *t, struct thread *parent);
 /* Moves the current thread if its affinity no longer allows this CPU. */
 void thread_move_if_needed(struct thread *t);
 
+/* ---- syscall/membarrier.c ---- */
+/* @proc, which is about to start, may have been registered by its parent. */
+void membarrier_inherit(const struct proc *proc);
+
 /* ---- syscall/deferred.c ---- */
 /* Runs the system call that waited for a full frame (rows with "full" in the call table); its result. */
 long syscall_deferred(struct frame *f);

@@ -116,6 +116,7 @@ static bool proc_enter(struct proc *proc, u32 index)
 	thread_bind(t, proc->shared->slot);
 	if (!proc->forked)
 		program_signals(proc, t);
+	membarrier_inherit(proc);
 	proc->shared->pgd = aspace_pgd(proc->aspace);
 	__atomic_store_n(&proc->shared->state, AZ_PROC_RUNNING, __ATOMIC_RELEASE);
 	proc->first = NULL;

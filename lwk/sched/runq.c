@@ -33,6 +33,8 @@ static void load_user(struct cpu *cpu, struct thread *t)
 {
 	if (cpu->user != t) {
 		save_user(cpu);
+		/* load_user:A, pairs with barrier_on_cpus:A: it sees whom to interrupt, or the program sees what was written before */
+		__atomic_store_n(&cpu->proc, t->proc->index, __ATOMIC_SEQ_CST);
 		cpu_load_aspace(t->proc->aspace);
 		x86_fpu_restore(t->fpu);
 		wrmsr(MSR_FS_BASE, t->fs_base);

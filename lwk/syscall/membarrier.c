@@ -3,8 +3,8 @@
  * membarrier(2): the caller has every other CPU that runs threads of its process pass through the kernel, which is a full barrier there
  * and, because a control register is written on the way (arch/x86/tlb.c), makes the CPU forget instructions it has fetched ahead.
  *
- * The global commands concern other processes as well. Linux does its own; here only those are interrupted that have registered, as
- * Linux spares CPUs without a tick: nobody disturbs a job that has not agreed to it.
+ * The global commands concern other processes as well, and Linux does its own. GLOBAL_EXPEDITED interrupts only those that have
+ * registered: nobody disturbs a job that has not agreed to it. GLOBAL is for all, and as slow as Linux makes it.
  */
 #include "cpu.h"
 #include "errno.h"
@@ -41,12 +41,15 @@ static bool has_registered(u32 index)
 	return pid && pid == procs[index].pid;
 }
 
-static void barrier_on_cpus(const struct proc *proc, bool global)
+static void barrier_on_cpus(const struct proc *proc, u32 command)
 {
 	u64 cpus[CPU_WORDS] = { 0 };
 
+	/* barrier_on_cpus:A, pairs with load_user:A and aspace_set_active:A */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (u32 i = 0; i < boot_cpu_count; i++)
-		if (aspace_is_active(proc->aspace, i) || (global && has_registered(boot_cpus[i]->shared->proc)))
+		if (aspace_is_active(proc->aspace, i) || command == GLOBAL ||
+		    (command == GLOBAL_EXPEDITED && has_registered(__atomic_load_n(&boot_cpus[i]->proc, __ATOMIC_RELAXED))))
 			cpus[i / 64] |= 1ULL << (i % 64);
 	arch_barrier(cpus);
 }
@@ -72,22 +75,27 @@ static long private(struct proc *proc, u32 registration)
 		return -EPERM;
 	if (registration == REGISTER_RSEQ)
 		abort_sequences(proc);
-	barrier_on_cpus(proc, false);
+	barrier_on_cpus(proc, PRIVATE);
 	return 0;
 }
 
-static long global(struct frame *f, struct proc *proc)
+static long global(struct frame *f, struct proc *proc, u32 command)
 {
-	barrier_on_cpus(proc, true);
+	barrier_on_cpus(proc, command);
 	return forward_call(NR_MEMBARRIER, f);
 }
 
 static long register_for(struct proc *proc, u32 registration)
 {
 	__atomic_fetch_or(&proc->membarrier, registration, __ATOMIC_RELAXED);
-	if (registration == REGISTER_GLOBAL)
-		__atomic_store_n(&registered[proc->index], proc->pid, __ATOMIC_RELAXED);
+	membarrier_inherit(proc);
 	return 0;
+}
+
+void membarrier_inherit(const struct proc *proc)
+{
+	if (__atomic_load_n(&proc->membarrier, __ATOMIC_RELAXED) & REGISTER_GLOBAL)
+		__atomic_store_n(&registered[proc->index], proc->pid, __ATOMIC_RELAXED);
 }
 
 long sys_membarrier(struct frame *f, int cmd, unsigned int flags, int cpu)
@@ -101,7 +109,7 @@ long sys_membarrier(struct frame *f, int cmd, unsigned int flags, int cpu)
 		return ALL_COMMANDS;
 	case GLOBAL:
 	case GLOBAL_EXPEDITED:
-		return global(f, proc);
+		return global(f, proc, cmd);
 	case PRIVATE:
 	case PRIVATE_CORE:
 	case PRIVATE_RSEQ:

@@ -15,7 +15,7 @@ static struct proc proc;
 static struct thread threads[2];
 static u32 forwarded;
 
-/* The process runs on CPUs 0 and 1; process 1 has leased CPU 2, and CPU 3 is free. */
+/* The process runs on CPUs 0 and 1, process 1 on CPU 2, and CPU 3 is free. */
 bool aspace_is_active(const struct aspace *as, u32 cpu)
 {
 	return cpu < 2;
@@ -41,7 +41,7 @@ static int setup(void **state)
 	for (u32 i = 0; i < CPUS; i++) {
 		boot_cpus[i] = &cpus[i];
 		cpus[i].shared = &shared[i];
-		shared[i].proc = i < 2 ? 0 : i == 2 ? 1 : AZ_NONE;
+		cpus[i].proc = i < 2 ? 0 : i == 2 ? 1 : AZ_NONE;
 	}
 	for (u32 i = 0; i < 2; i++) {
 		threads[i].proc = &proc;
@@ -85,15 +85,25 @@ static void global_commands_reach_who_has_registered(void **state)
 {
 	assert_int_equal(sys_membarrier(NULL, GLOBAL, 0, 0), 0);
 	assert_int_equal(forwarded, NR_MEMBARRIER);
+	assert_int_equal(host_barrier, 15);
+	assert_int_equal(sys_membarrier(NULL, GLOBAL_EXPEDITED, 0, 0), 0);
 	assert_int_equal(host_barrier, 3);
 	proc.index = 1;
 	proc.pid = 101;
 	assert_int_equal(sys_membarrier(NULL, REGISTER_GLOBAL, 0, 0), 0);
 	assert_int_equal(sys_membarrier(NULL, GLOBAL_EXPEDITED, 0, 0), 0);
 	assert_int_equal(host_barrier, 7);
+	cpus[3].proc = 1;			/* wherever it runs */
+	assert_int_equal(sys_membarrier(NULL, GLOBAL_EXPEDITED, 0, 0), 0);
+	assert_int_equal(host_barrier, 15);
+	cpus[3].proc = AZ_NONE;
 	shared_proc(1)->pid = 102;		/* another process has taken its place */
 	assert_int_equal(sys_membarrier(NULL, GLOBAL_EXPEDITED, 0, 0), 0);
 	assert_int_equal(host_barrier, 3);
+	proc.pid = 102;				/* a child that began with what its parent had */
+	membarrier_inherit(&proc);
+	assert_int_equal(sys_membarrier(NULL, GLOBAL_EXPEDITED, 0, 0), 0);
+	assert_int_equal(host_barrier, 7);
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)
