@@ -150,20 +150,44 @@ static long map_segment(struct elf_image *e, struct aspace *as, const struct elf
 	return ret < 0 ? ret : 0;
 }
 
-/* Room for the whole span, so that segments cannot land on anything else. */
+/* The largest that a segment asks for; what is no power of two means nothing. */
+static u64 load_alignment(const struct elf_image *e)
+{
+	u64 align = PAGE_SIZE;
+
+	for (u32 i = 0; i < e->header.phnum; i++) {
+		const struct elf_phdr *p = &e->phdr[i];
+
+		if (p->type == PT_LOAD && !(p->align & (p->align - 1)))
+			align = max(align, p->align);
+	}
+	return align;
+}
+
+/* Room for the whole span, so that segments cannot land on anything else. The bias is a multiple of the alignment. */
 static long reserve_span(struct elf_image *e, struct aspace *as, uaddr_t base, u64 low, u64 high)
 {
-	struct map_args a = { base ? base : 0, ALIGN_UP(high, PAGE_SIZE) - low, 0, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 };
+	u64 align = load_alignment(e), size = ALIGN_UP(high, PAGE_SIZE) - low, before, after;
+	struct map_args a = { .flags = MAP_PRIVATE | MAP_ANONYMOUS, .fd = -1 };
 	long at;
 
 	if (e->header.type == ET_EXEC) {
-		a.addr = low;
-		a.flags |= MAP_FIXED_NOREPLACE;
+		a = (struct map_args){ low, size, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0 };
+		return aspace_map(as, &a);
 	}
+	if (align > AZ_USER_END)
+		return -ENOMEM;
+	a.addr = base ? ALIGN_DOWN(base, align) + (low & (align - 1)) : 0;
+	a.len = size + align - PAGE_SIZE;
 	at = aspace_map(as, &a);
-	if (at >= 0)
-		e->bias = at - low;
-	return at;
+	if (at < 0)
+		return at;
+	before = (low - at) & (align - 1);
+	after = align - PAGE_SIZE - before;
+	e->bias = at + before - low;
+	if ((before && aspace_unmap(as, at, before)) || (after && aspace_unmap(as, at + before + size, after)))
+		return -ENOMEM;
+	return 0;
 }
 
 long elf_load(struct elf_image *e, struct aspace *as, uaddr_t base, u32 *fault)

@@ -50,7 +50,7 @@ struct elf_phdr {
 #define AT_SYSINFO_EHDR	33
 #define AT_MINSIGSTKSZ	51
 
-#define ELF_PHDRS_MAX	64
+#define ELF_PHDRS_MAX	(PAGE_SIZE / sizeof(struct elf_phdr))	/* as Linux */
 
 /* An ELF file open in the proxy, and where it went. */
 struct elf_image {

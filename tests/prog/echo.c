@@ -35,6 +35,21 @@ static void auxv(void)
 	ok("AT_RANDOM is random", memcmp((void *)getauxval(AT_RANDOM), "\0\0\0\0\0\0\0", 8) != 0);
 }
 
+/* Is the program where its segments may be? */
+static void alignment(void)
+{
+	const Elf64_Phdr *p = (const Elf64_Phdr *)getauxval(AT_PHDR);
+	unsigned long align = 0, bias = 0, i;
+
+	for (i = 0; i < getauxval(AT_PHNUM); i++) {
+		if (p[i].p_type == PT_PHDR)
+			bias = getauxval(AT_PHDR) - p[i].p_vaddr;
+		if (p[i].p_type == PT_LOAD && p[i].p_align > align)
+			align = p[i].p_align;
+	}
+	printf("segments are aligned to %#lx: %s\n", align, bias % align ? "NO" : "yes");
+}
+
 int main(int argc, char **argv)
 {
 	char cwd[4096];
@@ -51,6 +66,7 @@ int main(int argc, char **argv)
 	}
 	say("environment size", i);
 	auxv();
+	alignment();
 	printf("cwd: %s\n", getcwd(cwd, sizeof(cwd)));
 	printf("umask: %03o\n", umask(0));
 	for (i = 0; i < 3; i++) {
