@@ -215,11 +215,14 @@ static char *put_number(char *at, long value, const char **word)
 	return at + string_length(n) + 1;
 }
 
-/* Executes the proxy for the program in @p; returns only if that fails. */
-static long execute(struct plan *p, const uint64_t arg[6], const struct az_ioc_child *child, const char **argv)
+/*
+ * Executes the proxy for the program in @p; returns only if that fails. @argv has room for @own arguments of the program, as many as
+ * were counted: another thread may lengthen the program's own array meanwhile.
+ */
+static long execute(struct plan *p, const uint64_t arg[6], const struct az_ioc_child *child, const char **argv, uint64_t own)
 {
-	uint64_t scripts = WORDS - p->first, own = count_arguments(arg[2]);
 	const uint64_t rest[3] = { arg[3], AT_EMPTY_PATH };
+	uint64_t scripts = WORDS - p->first;
 	const char **word = argv;
 	char numbers[48];
 
@@ -259,7 +262,7 @@ static long exec_on_lwk(struct plan *p, const uint64_t arg[6])
 		return -ENOMEM;
 	ret = sys3(__NR_ioctl, start_info.fd, AZ_IOC_CHILD, (uint64_t)&child);
 	if (!ret) {
-		ret = execute(p, arg, &child, argv);
+		ret = execute(p, arg, &child, argv, own);
 		sys3(__NR_close, child.fd, 0, 0);
 		sys3(__NR_close, child.proxy, 0, 0);
 	}
