@@ -161,6 +161,8 @@ struct az_util {
 
 #define AZ_NONE			0xffffffffu
 
+#define AZ_VECTOR_LWK		0xf0	/* interrupt vector that Linux sends to an LWK CPU */
+
 /* ---- Slots: one per LWK thread and its twin ------------------------------------------------------------------- */
 
 /*
@@ -417,7 +419,6 @@ struct az_handover {
 	uint64_t apic_base;		/* physical */
 	uint32_t x2apic;		/* 1: Linux uses x2APIC, the LWK must too */
 	uint32_t vector_linux;		/* vector that an LWK CPU sends to a Linux CPU */
-	uint32_t vector_lwk;		/* vector that Linux sends to an LWK CPU */
 	uint32_t start_page;		/* frame number of the start-up page: the driver starts the first CPU, that one the others */
 	uint32_t tsc_khz;
 	uint32_t apic_timer_khz;	/* APIC timer counts per millisecond at divide-by-one */

@@ -6,7 +6,6 @@
  *	first CPU	hand-over, memory, per-CPU structures, start-up IPI to the others
  *	every CPU	registers, tables, APIC, idle stack, online, idle loop
  */
-#include "arch/x86/asm.h"
 #include "arch/x86/x86.h"
 #include "cpu.h"
 #include "log.h"
@@ -26,8 +25,7 @@ static void check_handover(struct az_handover *h)
 {
 	bool good = h->magic == AZ_MAGIC && h->version == AZ_VERSION && h->size == sizeof(*h) && h->cpu_count &&
 		h->cpu_count <= AZ_CPUS_MAX && h->range_count && h->range_count <= AZ_RANGES_MAX && h->tsc_khz &&
-		h->vector_lwk == VECTOR_LINUX && h->first_free >= h->range[0].start &&
-		h->first_free <= h->range[0].start + h->range[0].size;
+		h->first_free >= h->range[0].start && h->first_free <= h->range[0].start + h->range[0].size;
 
 	while (!good)
 		asm volatile("cli; hlt");

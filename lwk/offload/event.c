@@ -81,5 +81,5 @@ void events_drain(void)
 
 void cpu_kick(u32 index)
 {
-	x86_apic_send(boot_cpus[index]->shared->apic_id, VECTOR_LWK);
+	x86_apic_send(boot_cpus[index]->shared->apic_id, VECTOR_PEER);
 }

@@ -12,8 +12,7 @@
 #define TSS_SEL		0x38
 
 #define VECTOR_TIMER	0xef
-#define VECTOR_LINUX	0xf0	/* the driver's doorbell; the hand-over confirms it */
-#define VECTOR_LWK	0xf1	/* from another LWK CPU */
+#define VECTOR_PEER	0xf1	/* from another LWK CPU; Linux's doorbell is AZ_VECTOR_LWK */
 #define VECTOR_SPURIOUS	0xff
 
 #endif

@@ -160,10 +160,10 @@ static void interrupt(u64 vector)
 
 	cpu->shared->stats.interrupts++;
 	switch (vector) {
-	case VECTOR_LINUX:
+	case AZ_VECTOR_LWK:
 		events_drain();
 		break;
-	case VECTOR_LWK:
+	case VECTOR_PEER:
 		tlb_serve();
 		slice_look(cpu);
 		break;

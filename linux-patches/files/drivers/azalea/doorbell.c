@@ -39,7 +39,7 @@ bool az_event_to_lwk(u32 index, u64 event)
 		ring_bell = !xchg(&cpu->shared->kicked, 1);
 		if (ring_bell) {
 			cpu->kicked_at = jiffies;
-			az_send_ipi(cpu->apic_id, APIC_DM_FIXED | az.handover->vector_lwk);
+			az_send_ipi(cpu->apic_id, APIC_DM_FIXED | AZ_VECTOR_LWK);
 		}
 		if (!pushed)
 			az_lwk_failed("a CPU no longer takes events");

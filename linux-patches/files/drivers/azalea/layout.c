@@ -27,7 +27,6 @@
 #include "internal.h"
 
 #define LOG_SIZE	SZ_256K
-#define VECTOR_LWK	0xf0
 
 static u64 start_up __ro_after_init;	/* physical; 0 if there is no place for it */
 
@@ -265,7 +264,6 @@ static void machine_fill(struct az_handover *handover)
 	handover->apic_base = mp_lapic_addr;
 	handover->x2apic = x2apic_mode;
 	handover->vector_linux = X86_PLATFORM_IPI_VECTOR;
-	handover->vector_lwk = VECTOR_LWK;
 	handover->start_page = start_up >> PAGE_SHIFT;
 	handover->tsc_khz = tsc_khz;
 	handover->apic_timer_khz = div_u64((u64)lapic_timer_period * HZ, 1000);
