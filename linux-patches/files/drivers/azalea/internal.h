@@ -8,7 +8,7 @@
  *   layout.c      image and shared structures in LWK memory   pagetable.c  the LWK kernel's page tables
  *   doorbell.c    events to and from the LWK
  *   crash.c       LWK failure, watchdog, Linux panic         clock.c      the time page
- *   log.c, sysfs.c, device.c
+ *   log.c, sysfs.c, device.c                                  topology.c   LWK CPUs' cores and packages in /sys
  *
  * Locks, outermost first: az.lock (boot, stop, failure), az.lease_lock, az_lwk_cpu.push_lock. The job side may hold its own locks
  * around az_event_to_lwk() and the lease functions, and must not call anything that takes az.lock from az_jobs_lwk_died().
@@ -115,6 +115,11 @@ static inline u64 az_idle_cycles(const struct az_cpu_stats *stats)
 extern char az_errors[AZ_ERRORS_SIZE];			/* one line per mistake in lwkcpus= and lwkmem= */
 bool az_phys_is_lwk(u64 phys, u64 length);		/* wholly inside LWK memory? */
 u64 az_memory_total(void);
+
+/* topology.c */
+struct az_shifts { u32 core, package; };		/* how far an APIC id is shifted to tell cores, and packages, apart */
+struct az_shifts az_apic_shifts(void);
+void az_topology_init(void);				/* when Linux has finished with the LWK CPUs */
 
 /* lease.c: on failure they write one line to @error and nothing has changed. */
 int az_cpus_lease(u32 proc, struct az_ioc_create *request);	/* fills request->cpus, ->cpu_count, az_proc(proc)->cpus, ->cpu_count */

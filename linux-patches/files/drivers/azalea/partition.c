@@ -412,12 +412,10 @@ early_initcall(partition_cpus);
  * Takes visiting CPUs down again. They must not count as booted any more: Linux sends broadcast interrupts only when it
  * knows all present CPUs, and these are no longer its own.
  */
-static int __init end_visit(void)
+static void __init end_visit(void)
 {
 	unsigned int cpu;
 
-	if (!visiting)
-		return 0;
 	for_each_cpu(cpu, &az.lwk_mask) {
 		if (cpu_online(cpu) && remove_cpu(cpu))
 			complain("lwkcpus=: CPU %u cannot be taken from Linux", cpu);
@@ -427,6 +425,14 @@ static int __init end_visit(void)
 	cpumask_andnot(&cpus_booted_once_mask, &cpus_booted_once_mask, &az.lwk_mask);
 	apic_smt_update();
 	cpus_read_unlock();
+}
+
+/* When Linux has brought up all CPUs that it ever will. */
+static int __init partition_done(void)
+{
+	if (visiting)
+		end_visit();
+	az_topology_init();
 	return 0;
 }
-late_initcall_sync(end_visit);
+late_initcall_sync(partition_done);

@@ -24,27 +24,6 @@ static bool starts_with(const char *text, const char *word)
 
 /* ---- Processors ------------------------------------------------------------------------------------------------ */
 
-/* How far an APIC id is shifted to tell cores, and packages, apart. */
-struct shifts { u32 core, package; };
-
-static struct shifts apic_shifts(void)
-{
-	struct shifts shifts = { .core = 0, .package = boot_cpu_data.x86_coreid_bits };
-	u32 level, eax, ebx, ecx, edx;
-
-	if (boot_cpu_data.cpuid_level < 0xb)
-		return shifts;
-	for (level = 0; level < 8; level++) {
-		cpuid_count(0xb, level, &eax, &ebx, &ecx, &edx);
-		if (!(ebx & 0xffff))
-			break;
-		if ((ecx >> 8 & 0xff) == 1)
-			shifts.core = eax & 0x1f;
-		shifts.package = eax & 0x1f;
-	}
-	return shifts;
-}
-
 static const struct az_lwk_cpu *cpu_of(u32 linux_cpu)
 {
 	u32 i;
@@ -56,7 +35,7 @@ static const struct az_lwk_cpu *cpu_of(u32 linux_cpu)
 	return NULL;
 }
 
-static u32 count_siblings(const struct az_job *job, const struct az_lwk_cpu *cpu, struct shifts shifts)
+static u32 count_siblings(const struct az_job *job, const struct az_lwk_cpu *cpu, struct az_shifts shifts)
 {
 	u32 i, count = 0;
 
@@ -66,7 +45,7 @@ static u32 count_siblings(const struct az_job *job, const struct az_lwk_cpu *cpu
 }
 
 /* How many cores of the package of @cpu the job has CPUs on. */
-static u32 count_cores(const struct az_job *job, const struct az_lwk_cpu *cpu, struct shifts shifts)
+static u32 count_cores(const struct az_job *job, const struct az_lwk_cpu *cpu, struct az_shifts shifts)
 {
 	u32 i, j, count = 0;
 
@@ -83,7 +62,7 @@ static u32 count_cores(const struct az_job *job, const struct az_lwk_cpu *cpu, s
 /* One line of the description of Linux's first CPU, made one of @cpu. */
 static void cpuinfo_line(const struct az_look *look, const struct az_lwk_cpu *cpu, const char *line)
 {
-	struct shifts shifts = apic_shifts();
+	struct az_shifts shifts = az_apic_shifts();
 
 	if (starts_with(line, "processor\t"))
 		seq_printf(look->out, "processor\t: %u\n", cpu->linux_cpu);
