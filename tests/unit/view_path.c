@@ -35,6 +35,16 @@ static void large_numbers_are_nobodys(void **state)
 	assert_int_equal(number[0], 0xffffffffu);
 }
 
+static void a_star_is_any_folder(void **state)
+{
+	assert_true(path_matches("*/cpuset.cpus", "/cpuset.cpus", number));
+	assert_true(path_matches("*/cpuset.cpus", "/user/task_0/cpuset.cpus", number));
+	assert_false(path_matches("*/cpuset.cpus", "/cpuset.cpus/tasks", number));
+	assert_false(path_matches("*/cpuset.cpus", "/a/cpuset.cpus.effective", number));
+	assert_false(path_matches("*/cpuset.cpus", "/a/my.cpuset.cpus", number));
+	assert_false(path_matches("*/cpuset.cpus", "", number));
+}
+
 static void threads_are_like_processes(void **state)
 {
 	assert_string_equal(without_group("/7/task/8/maps"), "/8/maps");
@@ -51,7 +61,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_paths_match), cmocka_unit_test(numbers_are_taken), cmocka_unit_test(large_numbers_are_nobodys),
-		cmocka_unit_test(threads_are_like_processes),
+		cmocka_unit_test(a_star_is_any_folder), cmocka_unit_test(threads_are_like_processes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Views: when a program of the LWK opens a file of /proc or /sys that describes the machine, it sees its partition; when anybody
+ * Views: when a program of the LWK opens a file of /proc, /sys or a cgroup that describes the machine, it sees its partition; when anybody
  * opens a file of /proc that describes a process of the LWK, he sees what the LWK has, not the proxy.
  *
  * Linux calls azalea_view() for every file it opens (a hook in fs/open.c), before the file system's own open. The file stays what
@@ -23,7 +23,7 @@
 #include "view.h"
 #include "view_path.h"
 
-#define PATH_SIZE	96		/* longer paths are no views */
+#define PATH_SIZE	256		/* longer paths are no views */
 #define TEXT_SIZE	(16 << 10)	/* first try for Linux's own text */
 
 /* A path within its file system; each # stands for a number. Exactly one of show and has is set. */
@@ -71,6 +71,12 @@ static const struct view views[] = {
 	{ SYSFS_MAGIC, false, NODE "/node#/cpulist", az_view_node_cpu_list },
 	{ SYSFS_MAGIC, false, NODE "/node#/cpumap", az_view_node_cpu_map },
 	{ SYSFS_MAGIC, false, NODE "/node#/meminfo", az_view_node_meminfo },
+	{ CGROUP2_SUPER_MAGIC, false, "*/cpuset.cpus.effective", az_view_cpu_list },
+	{ CGROUP2_SUPER_MAGIC, false, "*/cpuset.mems.effective", az_view_node_memory_list },
+	{ CGROUP_SUPER_MAGIC, false, "*/cpuset.cpus", az_view_cpu_list },
+	{ CGROUP_SUPER_MAGIC, false, "*/cpuset.effective_cpus", az_view_cpu_list },
+	{ CGROUP_SUPER_MAGIC, false, "*/cpuset.mems", az_view_node_memory_list },
+	{ CGROUP_SUPER_MAGIC, false, "*/cpuset.effective_mems", az_view_node_memory_list },
 };
 
 /* ---- Which file is a view -------------------------------------------------------------------------------------- */
@@ -82,7 +88,7 @@ static const struct view *view_find(const struct file *file, u32 number[2])
 	const char *path;
 	size_t i;
 
-	if (magic != PROC_SUPER_MAGIC && magic != SYSFS_MAGIC)
+	if (magic != PROC_SUPER_MAGIC && magic != SYSFS_MAGIC && magic != CGROUP2_SUPER_MAGIC && magic != CGROUP_SUPER_MAGIC)
 		return NULL;
 	path = dentry_path_raw(file->f_path.dentry, buffer, sizeof(buffer));
 	if (IS_ERR(path))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Paths of views, within /proc or /sys: patterns in which # stands for a number. Includes nothing, so that a host test can include it.
+ * Paths of views, within /proc, /sys or a cgroup hierarchy: patterns in which # stands for a number, and * at the start for folders,
+ * if any. Includes nothing, so that a host test can include it.
  */
 #ifndef AZALEA_VIEW_PATH_H
 #define AZALEA_VIEW_PATH_H
@@ -24,8 +25,14 @@ static inline bool take_number(const char **text, u32 *number)
 /* Does all of @path match? The numbers in it go to @number. */
 static inline bool path_matches(const char *pattern, const char *path, u32 number[2])
 {
+	const char *at;
 	u32 count = 0;
 
+	if (*pattern == '*') {
+		for (at = path; *at; at++)
+			path = *at == '/' ? at : path;
+		pattern++;
+	}
 	for (; *pattern; pattern++) {
 		if (*pattern == '#' && count < 2) {
 			if (!take_number(&path, &number[count++]))
