@@ -288,6 +288,8 @@ long aspace_split(struct aspace *as, uaddr_t at)
 {
 	struct region *r = region_find(as->regions, at);
 
+	if (range_split(as, at))
+		return -ENOMEM;
 	if (!r || r->start == at)
 		return 0;
 	if (as->region_count >= REGIONS_MAX || !region_split(&as->regions, r, at))
@@ -342,15 +344,17 @@ long aspace_room(struct aspace *as, u64 len, u64 data, u64 old)
 	return data && as->data + data > as->limit_data ? -ENOMEM : 0;
 }
 
-/* A frame that others have is known to be shared; one that Linux may map is not. */
+/* An entry lies in one region. A frame that others have is known to be shared; one that Linux may map is not. */
 static void check_entries(struct aspace *as) REQUIRES(as->lock)
 {
 	uaddr_t addr = 0;
 	u64 span, *entry;
 
 	for_each_entry(as->pgd, entry, addr, AZ_USER_END, span) {
+		struct region *r = region_find(as->regions, addr);
 		u64 e = pte_load(entry);
 
+		check(r && span <= r->end - addr && ALIGN_DOWN(addr, span) >= r->start);
 		if (e & AZ_PTE_COW)
 			check(!pte_writable(e) && !(e & (AZ_PTE_FOREIGN | AZ_PTE_MIRRORED | AZ_PTE_PINNED)));
 		else if (!(e & AZ_PTE_FOREIGN))

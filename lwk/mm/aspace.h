@@ -97,7 +97,7 @@ void aspace_uncharge(struct aspace *as, u64 bytes) REQUIRES(as->lock);
 void aspace_add(struct aspace *as, struct region *r) REQUIRES(as->lock);
 void aspace_remove(struct aspace *as, struct region *r) REQUIRES(as->lock);
 bool region_is_data(const struct region *r);
-/* Makes @at a border of regions. 0 or -ENOMEM. */
+/* Makes @at a border of regions, and of entries: none belongs to two regions. 0 or -ENOMEM. */
 long aspace_split(struct aspace *as, uaddr_t at) REQUIRES(as->lock);
 void aspace_merge(struct aspace *as, uaddr_t at) REQUIRES(as->lock);
 void aspace_set_flags(struct aspace *as, struct region *r, u32 clear, u32 set) REQUIRES(as->lock);

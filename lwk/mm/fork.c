@@ -214,7 +214,7 @@ long fork_advise(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 	long hole = range_whole(as, start, end), ret = 0;
 	struct region *r;
 
-	if (aspace_split(as, start) || aspace_split(as, end) || range_split(as, start) || range_split(as, end))
+	if (aspace_split(as, start) || aspace_split(as, end))
 		return -ENOMEM;
 	for_each_region(as, r, start, end) {
 		if (!ret && (r->flags & REGION_LINUX))

@@ -123,7 +123,7 @@ static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 pro
 	u64 charge;
 	long ret;
 
-	if (aspace_split(as, start) || aspace_split(as, end) || range_split(as, start) || range_split(as, end))
+	if (aspace_split(as, start) || aspace_split(as, end))
 		return -ENOMEM;
 	ret = range_whole(as, start, end);
 	if (!ret)

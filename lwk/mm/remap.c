@@ -211,7 +211,7 @@ static long move(struct aspace *as, const struct remap_args *a) REQUIRES(as->loc
 
 	if (as->region_count + REGIONS_SPARE >= REGIONS_MAX)
 		return -ENOMEM;
-	if (a->old_len && (aspace_split(as, a->addr) || aspace_split(as, end) || range_split(as, a->addr) || range_split(as, end)))
+	if (a->old_len && (aspace_split(as, a->addr) || aspace_split(as, end)))
 		goto merge;
 	r = region_find(as->regions, a->addr);
 	if (keeps_old(a)) {

@@ -176,7 +176,7 @@ long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end)
 {
 	long ret = 0, err;
 
-	if (aspace_split(as, start) || aspace_split(as, end) || range_split(as, start) || range_split(as, end))
+	if (aspace_split(as, start) || aspace_split(as, end))
 		return -ENOMEM;
 	range_detach(as, start, end);
 	if (range_hide(as, start, end))

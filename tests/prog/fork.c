@@ -129,6 +129,29 @@ static void memory(void)
 	free(heap);
 }
 
+/* Regions that begin within what may be one large page; each side changes and drops its own part of it. */
+static void parts(void)
+{
+	size_t page = 4096, size = 8 << 20;
+	char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	need("mmap", map == MAP_FAILED);
+	memset(map, 'm', size);
+	need("mlock", mlock(map, page));
+	need("madvise", madvise(map + size / 2, page, MADV_DONTDUMP));
+	pid = fork();
+	if (!pid) {
+		munmap(map, page);
+		memset(map + page, 'M', page);
+		munmap(map + size / 2, page);
+		_exit(map[page] == 'M' && map[2 * page] == 'm' && map[size - 1] == 'm' ? 3 : 4);
+	}
+	wait_for("parts", pid);
+	ok("parent's parts", map[0] == 'm' && map[page] == 'm' && map[size / 2] == 'm');
+	munmap(map, size);
+}
+
 /* A chain of processes, each with the memory of the one before and one change of its own. */
 static void generations(void)
 {
@@ -448,6 +471,7 @@ int main(int argc, char **argv)
 		return child(argc, argv);
 	ends();
 	memory();
+	parts();
 	generations();
 	many();
 	inherited();

@@ -468,6 +468,20 @@ static void what_fork_leaves_out(void **state)
 	assert_int_equal(peek(c, P(6)), 7);
 }
 
+/* Whatever makes regions of a large page splits it, or a fork would copy it once for each. */
+static void regions_of_a_large_page(void **state)
+{
+	map(p, LARGE(0), LARGE_SIZE, RW, POPULATE);
+	poke(p, LARGE(0) + PAGE_SIZE, 1);
+	assert_int_equal(aspace_advise(p, LARGE(0), PAGE_SIZE, MADV_DONTDUMP), 0);
+	assert_int_equal(aspace_check(p), 2);
+	c = fork_of(p);
+	assert_int_equal(*c->resident, LARGE_SIZE);
+	assert_int_equal(aspace_unmap(c, LARGE(0), PAGE_SIZE), 0);
+	poke(c, LARGE(0) + PAGE_SIZE, 2);
+	assert_int_equal(peek(p, LARGE(0) + PAGE_SIZE), 1);
+}
+
 static void advice_and_its_errors(void **state)
 {
 	map(p, LARGE(0), LARGE_SIZE, RW, POPULATE);
@@ -815,7 +829,8 @@ int main(void)
 		T(both_sides_write), T(the_last_owner_keeps_it), T(large_here_small_there), T(whole_block_of_small_ones),
 		T(without_large_blocks), T(rights_come_back_without_sharing), T(one_side_drops_and_unmaps), T(generations),
 		T(heap_and_stack_go_on), T(files), T(linux_backed), T(the_kernels_pages), T(shared_pages_are_not_mirrored),
-		T(pinned_frames_are_copied), T(a_fork_that_cannot_zap), T(what_fork_leaves_out), T(advice_and_its_errors),
+		T(pinned_frames_are_copied), T(a_fork_that_cannot_zap), T(what_fork_leaves_out), T(regions_of_a_large_page),
+		T(advice_and_its_errors),
 		T(a_familys_memory), T(all_promises_are_kept), T(out_of_memory), T(out_of_memory_at_a_write),
 		T(changes_wait_for_the_end), T(everything_at_random), T(threads_on_both_sides), T(forks_while_threads_run),
 	};
