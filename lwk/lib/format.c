@@ -30,11 +30,9 @@ static void put_number(struct out *o, u64 v, u32 base, u32 width, char pad)
 
 static void put_signed(struct out *o, s64 v, u32 width, char pad)
 {
-	if (v < 0) {
+	if (v < 0)
 		put(o, '-');
-		v = -v;
-	}
-	put_number(o, v, 10, width, pad);
+	put_number(o, v < 0 ? -(u64)v : (u64)v, 10, width, pad);
 }
 
 static void put_string(struct out *o, const char *s)
