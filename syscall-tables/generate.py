@@ -3,10 +3,13 @@
 """Makes C sources and documents from the call table: `generate.py --help`. The output depends on the table alone."""
 
 import argparse
+import errno
 import os
 import re
+import signal
 import sys
 
+from names import Names
 from table import Table, TableError
 
 REGISTERS = ("di", "si", "dx", "r10", "r8", "r9")
@@ -98,14 +101,16 @@ def dense_ranges(table):
 	return ranges
 
 
-def c_argument(arg):
-	return (f"{{ SYSCALL_ARG_{arg.kind}, {arg.direction}, {arg.count_arg}, {arg.deref}, {arg.each}, {arg.fixed} }}")
+def c_argument(arg, types):
+	type_index = types.index(arg.type_name) + 1 if arg.type_name else 0
+	return (f"{{ SYSCALL_ARG_{arg.kind}, {arg.direction}, {arg.count_arg}, {arg.deref}, {arg.each}, {arg.fixed}, {type_index}, "
+		f"{arg.form} }}")
 
 
-def c_descriptor(row, index):
+def c_descriptor(row, index, types):
 	number = "SYSCALL_OP_OTHER" if row.nr is None else f"{row.nr:#x}u" if row.parent else row.nr
 	op_mask = row.args[row.op_arg - 1].mask if row.op_arg else 0
-	args = ", ".join(c_argument(a) for a in row.args) or "{ 0 }"
+	args = ", ".join(c_argument(a, types) for a in row.args) or "{ 0 }"
 	first = index[row.subs[0]] if row.subs else 0
 	return (f"\t[{index[row]}] = {{ \"{row.name}\", {number}, {op_mask:#x}u, SYSCALL_{row.disposition.upper()}, {row.errno}, "
 		f"{len(row.args)}, {row.op_arg}, {first}, {len(row.subs)},\n\t\t{{ {args} }} }},")
@@ -126,8 +131,75 @@ def desc_header(table):
 def desc_source(table):
 	rows = all_descriptors(table)
 	index = {row: i for i, row in enumerate(rows)}
+	types = list(table.types)
 	return "\n".join([banner("The descriptors of all calls, then of all sub-rows."), '#include "syscall_desc.h"', "",
-		"const struct syscall_desc syscall_descs[SYSCALL_DESC_COUNT] = {", *(c_descriptor(r, index) for r in rows), "};", ""])
+		"const struct syscall_desc syscall_descs[SYSCALL_DESC_COUNT] = {", *(c_descriptor(r, index, types) for r in rows), "};", ""])
+
+
+NAMES_TYPES = """/* An argument has a name if its bits in mask are value. */
+struct syscall_name {
+	unsigned long value, mask;
+	const char *name;
+};
+
+enum syscall_form_kind { SYSCALL_FORM_NUMBER, SYSCALL_FORM_OCTAL, SYSCALL_FORM_STRINGS, SYSCALL_FORM_ADDRESS, SYSCALL_FORM_NAMES };
+
+struct syscall_form {
+	unsigned char kind;
+	unsigned char count;
+	const struct syscall_name *name;
+};
+
+/* A structure that consists of words of one size; word is 0 for all others. */
+struct syscall_type {
+	const char *name;
+	unsigned short bytes;
+	unsigned char word, hex;
+	const char *const *field;	/* a name for each word, or a null pointer */
+};
+
+struct syscall_error { const char *name, *text; };
+"""
+
+
+def names_header(table):
+	cases = "".join(f"\tcase {row.nr}:\t/* {row.name} */\n" for row in table.names.addresses)
+	return "\n".join([banner("How calls are written in traces."), "#pragma once", "", NAMES_TYPES,
+		f"#define SYSCALL_ERRORS {max(errno.errorcode) + 1}", "",
+		"extern const struct syscall_form syscall_forms[];", "extern const struct syscall_type syscall_types[];",
+		"extern const struct syscall_error syscall_errors[SYSCALL_ERRORS];\t/* by number; some have no name */", "",
+		"static inline int syscall_returns_address(unsigned long nr)", "{", "\tswitch (nr) {", cases + "\t\treturn 1;", "\t}", "\treturn 0;",
+		"}", ""])
+
+
+def c_form(index, form):
+	if not form.names:
+		return f"\t[{index}] = {{ SYSCALL_FORM_{form.kind}, 0, (void *)0 }},"
+	names = "".join(f"\n\t\t{{ {value:#x}ul, {mask:#x}ul, \"{name}\" }}," for name, value, mask in form.names)
+	return (f"\t[{index}] = {{ SYSCALL_FORM_{form.kind}, {len(form.names)}, (const struct syscall_name[]){{{names}\n\t}} }},")
+
+
+def c_type(index, name, size, layout):
+	word, is_hex, fields = layout or (0, False, [])
+	names = ", ".join(f'"{field}"' for field in fields)
+	field = f"(const char *const[]){{ {names} }}" if fields else "(void *)0"
+	return f'\t[{index}] = {{ "{name}", {size}, {word}, {int(is_hex)}, {field} }},'
+
+
+def names_source(table):
+	layouts = table.names.layout
+	return "\n".join([banner("How calls are written in traces."), '#include "syscall_names.h"', "", "const struct syscall_form syscall_forms[] = {",
+		*(c_form(i, form) for i, form in enumerate(table.names.forms)), "};", "", "const struct syscall_type syscall_types[] = {",
+		*(c_type(i, name, size, layouts.get(name)) for i, (name, size) in enumerate(table.types.items(), 1)), "};", "",
+		"const struct syscall_error syscall_errors[SYSCALL_ERRORS] = {",
+		*(f'\t[{number}] = {{ "{name}", "{os.strerror(number)}" }},' for number, name in sorted(errno.errorcode.items())), "};", ""])
+
+
+def signals_header(table):
+	del table
+	names = {number: signal.Signals(number).name for number in range(1, 32)}
+	return "\n".join([banner("Names of signals, by number."), "#pragma once", "", "static const char *const syscall_signals[32] = {",
+		*(f'\t[{number}] = "{name}",' for number, name in names.items()), "};", ""])
 
 
 def allow_header(table):
@@ -199,7 +271,7 @@ def compare_with_linux(table, path):
 
 def newest_input(table):
 	here = os.path.dirname(os.path.abspath(__file__))
-	return max(map(os.path.getmtime, [table.path] + [os.path.join(here, n) for n in ("generate.py", "table.py", "desc.h.in")]))
+	return max(map(os.path.getmtime, [table.path] + [os.path.join(here, n) for n in ("generate.py", "table.py", "names.py", "names.tbl", "desc.h.in")]))
 
 
 def update(path, text, input_time):
@@ -215,7 +287,8 @@ def update(path, text, input_time):
 
 
 OUTPUTS = {"syscall_proto.h": proto_header, "syscall_dispatch.h": dispatch_header, "syscall_desc.h": desc_header,
-	"syscall_desc.c": desc_source, "syscall_allow.h": allow_header, "syscall_tests.txt": tests_list}
+	"syscall_desc.c": desc_source, "syscall_allow.h": allow_header, "syscall_names.h": names_header, "syscall_names.c": names_source,
+	"syscall_signals.h": signals_header, "syscall_tests.txt": tests_list}
 
 
 def check(table, options):
@@ -237,6 +310,7 @@ def main():
 	options = parser.parse_args()
 	try:
 		table = Table(options.table)
+		table.names = Names(os.path.join(os.path.dirname(options.table), "names.tbl"), table)
 		if options.check:
 			return check(table, options)
 		for name, make in OUTPUTS.items() if options.out else ():

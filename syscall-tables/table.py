@@ -31,6 +31,8 @@ class Argument:
 	"""kind, direction (0 for numbers), C type and name, and for pointers the length: fixed + each * value(count_arg)"""
 	def __init__(self, kind, direction, ctype, name):
 		self.kind, self.direction, self.ctype, self.name = kind, direction, ctype, name
+		self.type_name = None		# of a structure with a `type` line
+		self.form = 0			# names.py
 		self.fixed = self.each = self.count_arg = self.deref = 0
 		self.mask = 0xffffffff
 
@@ -79,6 +81,7 @@ def parse_argument(text, types):
 		raise ValueError(f"'{text}': a pointer needs a direction: in:, out: or inout:")
 	kind, size = POINTERS.get(type_name) or ("MEM", types[type_name])
 	arg = Argument(kind, DIRECTIONS[direction], "uaddr_t", name)
+	arg.type_name = None if type_name in POINTERS else type_name
 	set_length(arg, text, type_name, size, count)
 	return arg
 

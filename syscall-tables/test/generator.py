@@ -15,6 +15,7 @@ TABLES = os.path.dirname(HERE)
 sys.path.insert(0, TABLES)
 
 import generate		# noqa: E402
+from names import Names		# noqa: E402
 from table import Table, TableError		# noqa: E402
 
 FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{TABLES}/../lwk/include"]
@@ -61,12 +62,33 @@ BAD_TABLES = [		# text, line, part of the message
 	("type stat 144\ntype stat 8", 2, "defined twice"),
 ]
 
+BAD_NAMES = [		# text for a table that has `0 forward read fd out:buf[arg3] size` and the type i32, line, part of the message
+	("flags read.1", 1, "is none of names, octal"),
+	("  A=1", 1, "names without a line"),
+	("names read.1\n  A", 2, "is not NAME=VALUE"),
+	("names read.1\n  A=one", 2, "invalid literal"),
+	("names read.4", 1, "is no argument"),
+	("names read.x", 1, "is no argument"),
+	("\nnames write.1", 2, "no call 'write'"),
+	("octal read.2", 1, "is a pointer"),
+	("address read.1", 1, "is a number"),
+	("octal read.1\nnames read.1", 2, "has a form already"),
+	("address write", 1, "no call 'write'"),
+	("words i32 3", 1, "has 4 bytes"),
+	("words i32", 1, "a words line is"),
+	("fields i32", 1, "a fields line is"),
+	("fields i64 a b", 1, "no type 'i64'"),
+]
+
 LINUX_HEADERS = """asm/ioctls.h asm/termbits.h asm/termios.h linux/sockios.h linux/fs.h asm/mman.h linux/time.h linux/time_types.h
 	linux/sem.h linux/msg.h linux/shm.h linux/fcntl.h linux/prctl.h asm/prctl.h linux/futex.h asm/stat.h asm/statfs.h
 	linux/stat.h linux/resource.h linux/sched/types.h asm/signal.h asm/siginfo.h linux/sysinfo.h linux/timex.h linux/times.h
 	linux/utime.h linux/utsname.h linux/mqueue.h linux/eventpoll.h asm/poll.h linux/socket.h linux/capability.h
-	linux/keyctl.h linux/kcmp.h""".split()
-NOT_IN_HEADERS = {"ARCH_CET_STATUS"}		# of Linux 6.1; glibc has it of its own
+	linux/keyctl.h linux/kcmp.h linux/mman.h linux/sched.h linux/wait.h linux/timerfd.h linux/membarrier.h linux/mempolicy.h
+	linux/ipc.h linux/memfd.h linux/random.h""".split()
+C_HEADERS = "sys/socket.h netinet/in.h netinet/tcp.h netinet/udp.h sys/file.h sys/eventfd.h unistd.h".split()
+IN_C_HEADERS = re.compile("(AF|EFD|SOCK|MSG|SHUT|SOL|LOCK)_|[FRWX]_OK$")
+NOT_IN_HEADERS = {"ARCH_CET_STATUS", "O_ASYNC", "SCHED_OTHER"}		# of Linux 6.1; glibc has them of its own
 C_TYPES = {		# where `struct name` is not it; None: no fixed structure in Linux's headers
 	"cap_data": "struct __user_cap_data_struct", "cap_header": "struct __user_cap_header_struct",
 	"f_owner": "struct f_owner_ex", "shminfo": "struct shminfo64", "file_handle": None, "ifreq": None, "gid": "__kernel_gid32_t", "i32": "int", "i64": "long",
@@ -108,6 +130,17 @@ def test_mistakes(work):
 		ok(good, f"mistake is named: {message}", f"{text!r}\n{got.returncode}: {got.stderr}")
 	got = run(sys.executable, "-B", f"{TABLES}/generate.py", os.path.join(work, "absent.tbl"))
 	ok(got.returncode == 1 and "absent.tbl" in got.stderr and got.stderr.count("\n") == 1, "a missing table is named", got.stderr)
+
+
+def test_mistakes_in_names(work):
+	table, names = os.path.join(work, "bad.tbl"), os.path.join(work, "names.tbl")
+	write(table, "type i32 4\n0 forward read fd out:buf[arg3] size\n")
+	for text, line, message in BAD_NAMES:
+		write(names, text + "\n")
+		got = run(sys.executable, "-B", f"{TABLES}/generate.py", table, "--out", os.path.join(work, "none"))
+		good = got.returncode == 1 and got.stderr.startswith(f"names.tbl:{line}: ") and message in got.stderr
+		ok(good and got.stderr.count("\n") == 1, f"mistake in names is named: {message}", f"{text!r}\n{got.returncode}: {got.stderr}")
+	os.remove(names)
 
 
 def test_check(work, table_text):
@@ -171,16 +204,33 @@ def test_linux_agrees(work, table):
 	ok(len(names) > 100 and got.returncode == 0, f"{len(names)} ops and {len(sizes)} sizes agree with Linux's headers", got.stderr)
 
 
+def agree(work, headers, names):
+	"""What the compiler says to names with these headers, "" if all have these values"""
+	lines = [f"#include <{h}>" for h in headers]
+	lines += [f'_Static_assert((unsigned int){name} == {value & 0xffffffff:#x}u, "{name}");' for name, value, _ in names]
+	write(os.path.join(work, "names.c"), "\n".join(lines) + "\n")
+	return run("gcc", "-std=gnu11", "-D_GNU_SOURCE", "-fsyntax-only", os.path.join(work, "names.c")).stderr
+
+
+def test_names_agree(work, table):
+	names = sorted({n for form in Names(os.path.join(TABLES, "names.tbl"), table).forms for n in form.names})
+	ours = [n for n in names if IN_C_HEADERS.match(n[0])]
+	said = agree(work, C_HEADERS, ours) + agree(work, LINUX_HEADERS, [n for n in names if n not in ours and n[0] not in NOT_IN_HEADERS])
+	ok(len(names) > 200 and not said, f"{len(names)} names of arguments agree with the headers", said)
+
+
 def main():
 	path = os.path.join(TABLES, "x86_64.tbl")
 	with tempfile.TemporaryDirectory() as work:
 		test_mistakes(work)
+		test_mistakes_in_names(work)
 		with open(path, encoding="utf-8") as file:
 			test_check(work, file.read())
 		try:
 			table = Table(path)
 			test_generated_c(work, table)
 			test_linux_agrees(work, table)
+			test_names_agree(work, Table(path))
 			rows = [r for r in table.rows + [s for r in table.rows for s in r.subs] if r.disposition == "refuse"]
 			ok(len(rows) > 50 and all(len(r.note) > 5 for r in rows), "every refusal says why")
 			listed = generate.tests_list(table)
