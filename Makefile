@@ -39,8 +39,8 @@ lwk: calls
 proxy: calls
 	$(sub) proxy O=$(build)/proxy BIN=$(bin)
 
-yod: deps
-	$(sub) yod O=$(build)/yod BIN=$(bin)
+yod: calls
+	$(sub) yod O=$(build)/yod BIN=$(bin) GEN=$(build)/gen
 
 bench: deps
 	$(sub) bench/edge_detect O=$(build)/bench/edge_detect BIN=$(bin)
@@ -105,7 +105,7 @@ linux-deb:
 PREFIX ?= /usr
 .PHONY: install
 install:
-	$(sub) yod install BIN=$(bin) PREFIX=$(PREFIX)
+	$(sub) yod install BIN=$(bin) GEN=$(build)/gen PREFIX=$(PREFIX)
 	$(sub) bench/edge_detect install O=$(build)/bench/edge_detect BIN=$(bin) PREFIX=$(PREFIX)
 	install -D -m 755 $(bin)/azalea-proxy $(DESTDIR)$(PREFIX)/lib/azalea/azalea-proxy
 	install -D -m 644 $(build)/lwk/azalea.img $(DESTDIR)$(PREFIX)/lib/azalea/azalea.img

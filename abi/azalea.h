@@ -274,10 +274,23 @@ enum az_call {
 	AZ_CALL_AIO_ATTACH,		/* (address, length, address of the context) moves the ring there, and says so in the context */
 	AZ_CALL_AIO_DESTROY,		/* (context) io_destroy; bytes of the ring, 0 if the program has unmapped it already */
 	AZ_CALL_CAPABLE,		/* (capability) 1 if the thread has it, else 0 */
+	AZ_CALL_TRACE,			/* (physical address, length, enum az_trace_kind, length of the name) text for the trace, in LWK memory */
 	AZ_CALL_USER,			/* never sent: calls from here on are made by the proxy in user space */
 };
 
 enum az_exec_fault { AZ_EXEC_OTHER, AZ_EXEC_NOT_ELF, AZ_EXEC_OTHER_MACHINE, AZ_EXEC_CORRUPT, AZ_EXEC_INTERPRETER, AZ_EXEC_NO_MEMORY };
+
+/* A call's line is begun before it runs and ended by its result; if others write meanwhile, Linux says "unfinished" and "resumed". */
+enum az_trace_kind {
+	AZ_TRACE_LINE,			/* a whole line; none carries its newline */
+	AZ_TRACE_BEGIN,			/* a call begins */
+	AZ_TRACE_EXEC,			/* a call begins that has no result if it succeeds, since a new program begins then */
+	AZ_TRACE_END,			/* the call's name, which is wanted only if others have written, then the end of its line */
+};
+
+#define AZ_TRACE_LENGTH		4096	/* of a text */
+#define AZ_TRACE_WORDS		8	/* a bit for each call number */
+#define AZ_TRACE_UNKNOWN	511	/* the bit of all numbers that are no call */
 
 /* What a program starts with, in user memory at buf: this header, then argc+envc NUL-terminated strings. */
 struct az_exec {
@@ -320,6 +333,7 @@ struct az_proc {
 	uint64_t exec_size;		/* bytes that struct az_exec will need */
 	uint64_t ignored;		/* signals that Linux ignores for it, one bit each */
 	uint64_t rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock;	/* soft limits; ~0 is infinite */
+	uint64_t trace[AZ_TRACE_WORDS];	/* calls to trace, by number; none: it is not traced at all */
 
 	/* [L] */
 	uint32_t state __attribute__((aligned(64)));	/* enum az_proc_state; the driver sets FREE */

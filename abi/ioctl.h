@@ -27,6 +27,9 @@ struct az_ioc_create {
 	uint64_t memory;		/* in: bytes to reserve, 0: share */
 	uint64_t cpus[AZ_CPUS_MAX / 64];	/* in: wanted, by Linux number; out: leased, by Linux number */
 	char error[128];
+	int32_t trace_fd;		/* in: where the trace is written, if trace has a bit */
+	uint32_t reserved;
+	uint64_t trace[AZ_TRACE_WORDS];	/* in: calls to trace, by number */
 	char linux_programs[256];	/* in: names, separated by commas, of what runs on Linux when a process of this lease executes it */
 };
 

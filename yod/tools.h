@@ -33,6 +33,9 @@ int installed_path(const char *beside, const char *name, char *path);
 /* option.c */
 void option_apply(struct az_ioc_create *request, const char *text);
 
+/* trace.c */
+void trace_select(const char *text, uint64_t *bits);
+
 /* program.c */
 int program_find(const char *name, char *path);
 int program_check(const char *path);

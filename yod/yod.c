@@ -31,6 +31,9 @@ static const char help[] =
 "                      program alone (default: share what nobody reserved)\n"
 "      --linux NAMES   run programs of these names, separated by commas, on Linux's\n"
 "                      CPUs when PROGRAM or its children execute them\n"
+"      --trace[=CALLS] print system calls on standard error: all, or names and classes\n"
+"                      such as open,read,%file,local, separated by commas\n"
+"      --trace-output FILE  print them into FILE instead\n"
 "  -o, --option NAME[=VALUE]  such as timeshare: see yod(1)\n"
 "  -v, --verbose       say on standard error what was leased\n"
 "  -h, --help          print this help\n"
@@ -39,13 +42,15 @@ static const char help[] =
 "The exit status is PROGRAM's; 127 if it does not exist, 126 if it cannot be\n"
 "executed, 1 for any other mistake. Details: man yod. See also lwkctl(8).\n";
 
-enum { OPT_CPUS = 256, OPT_LINUX, OPT_VERSION };
+enum { OPT_CPUS = 256, OPT_LINUX, OPT_TRACE, OPT_TRACE_OUTPUT, OPT_VERSION };
 
 static const struct option long_options[] = {
 	{ "cores", required_argument, NULL, 'c' },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "mem", required_argument, NULL, 'M' },
 	{ "linux", required_argument, NULL, OPT_LINUX },
+	{ "trace", optional_argument, NULL, OPT_TRACE },
+	{ "trace-output", required_argument, NULL, OPT_TRACE_OUTPUT },
 	{ "option", required_argument, NULL, 'o' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -55,7 +60,7 @@ static const struct option long_options[] = {
 
 struct request {
 	struct az_ioc_create create;
-	int cores_given, cpus_given, verbose;
+	int cores_given, cpus_given, trace_given, output_given, verbose;
 };
 
 static void cores_option(struct request *r, const char *text)
@@ -87,6 +92,15 @@ static void linux_option(struct request *r, const char *text)
 	strcpy(r->create.linux_programs, text);
 }
 
+/* Opened at the start, so that a mistake is found before a program runs; the driver keeps it open. */
+static void trace_output_option(struct request *r, const char *path)
+{
+	r->create.trace_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+	if (r->create.trace_fd < 0)
+		err(1, "--trace-output %s", path);
+	r->output_given = 1;
+}
+
 static void print_and_exit(const char *text)
 {
 	if (fputs(text, stdout) == EOF || fflush(stdout))
@@ -116,6 +130,13 @@ static void options(struct request *r, int argc, char **argv)
 		case OPT_LINUX:
 			linux_option(r, optarg);
 			break;
+		case OPT_TRACE:
+			trace_select(optarg ? optarg : "all", r->create.trace);
+			r->trace_given = 1;
+			break;
+		case OPT_TRACE_OUTPUT:
+			trace_output_option(r, optarg);
+			break;
 		case 'o':
 			option_apply(&r->create, optarg);
 			break;
@@ -134,6 +155,8 @@ static void options(struct request *r, int argc, char **argv)
 	}
 	if (r->cores_given && r->cpus_given)
 		errx(1, "-c and --cpus exclude each other: give a number of CPUs or a list");
+	if (r->output_given && !r->trace_given)
+		errx(1, "--trace-output without --trace: say which calls, or just --trace");
 	if (optind == argc)
 		errx(1, "no program given: yod [OPTION]... PROGRAM [ARGUMENT]..., see yod --help");
 }
@@ -181,7 +204,7 @@ static void become_proxy(int fd, char *path, char **argv, int argc)
 
 int main(int argc, char **argv)
 {
-	struct request r = { 0 };
+	struct request r = { .create.trace_fd = STDERR_FILENO };
 	char path[PATH_MAX], **words;
 	int fd, status, count;
 

@@ -126,6 +126,7 @@ struct thread {
 	struct thread *pi_owner;	/* p: holder of the lock that this thread waits for, NULL: it waits for none */
 	bool pi_waited;			/* p: somebody has waited for a lock of this thread */
 	bool pi_gone;			/* p: it has given its locks away and will not do so again */
+	struct trace *trace;		/* t: of its system calls, NULL: they are not traced */
 };
 
 struct proc {

@@ -14,6 +14,7 @@
 #include "signal.h"
 #include "string.h"
 #include "syscall_proto.h"
+#include "trace.h"
 
 #define NR_RT_SIGPROCMASK	14
 #define NR_RESTART_SYSCALL	219
@@ -136,12 +137,14 @@ void signal_force(u32 sig, s32 code, uaddr_t addr)
 
 	if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
 		return;			/* the fault is only that nothing can be forwarded any more */
+	set_info(info, sig, code, addr);
 	if (t->sigmask & SIGBIT(sig) || act.handler == SIG_IGN || act.handler == SIG_DFL) {
+		if (t->trace)
+			trace_signal(t->trace, info);
 		log_fatal_signal(sig, code, addr);
 		die(sig, code, addr);
 		return;
 	}
-	set_info(info, sig, code, addr);
 	t->forced |= SIGBIT(sig);
 	signal_post(t, info);
 }
@@ -176,6 +179,8 @@ static void deliver(struct thread *t, struct frame *f, u32 sig, const u8 info[12
 
 	if (act.handler == SIG_IGN)
 		return;
+	if (t->trace)
+		trace_signal(t->trace, info);
 	if (act.handler == SIG_DFL) {
 		if (!(SIG_IGNORED_BY_DEFAULT & SIGBIT(sig)))
 			die(sig, ((s32 *)info)[2], 0);
@@ -215,6 +220,8 @@ static void run_deferred(struct thread *t, struct frame *f)
 		return;
 	t->deferred = false;
 	f->ax = syscall_deferred(f);
+	if (t->trace)
+		trace_deferred(t->trace, f->ax);
 }
 
 /* As long as the twin is out for a signal; it may be stopped. */

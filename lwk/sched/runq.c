@@ -40,6 +40,7 @@ static void load_user(struct cpu *cpu, struct thread *t)
 		wrmsr(MSR_FS_BASE, t->fs_base);
 		wrmsr(MSR_KERNEL_GS_BASE, t->gs_base);
 		x86_set_kernel_stack(cpu, t->kstack);
+		x86_choose_entry(cpu, t->trace);
 		cpu->user = t;
 		if (t->rseq)
 			__atomic_fetch_or(&t->work, WORK_RSEQ, __ATOMIC_RELAXED);

@@ -11,6 +11,7 @@
 #include "offload.h"
 #include "signal.h"
 #include "string.h"
+#include "trace.h"
 
 static struct spinlock pool_lock;		/* rank: object */
 static struct list pool = LIST_INIT(pool);	/* linked by run */
@@ -55,8 +56,10 @@ void thread_recycle(struct thread *t)
 {
 	x86_kstack_free(t->kstack);
 	kfree(t->registers);
+	kfree(t->trace);
 	t->kstack = NULL;
 	t->registers = NULL;
+	t->trace = NULL;
 	spin_lock(&pool_lock);
 	list_add(&t->run, &pool);
 	spin_unlock(&pool_lock);
@@ -125,6 +128,7 @@ void thread_bind(struct thread *t, u32 slot)
 	t->slot_index = slot;
 	t->tid = t->slot->tid;
 	t->slice = cycles_from_ns(AZ_PROC_SLICE_MS(t->proc->shared->flags) * 1000000ULL);
+	trace_thread(t);
 }
 
 u32 thread_choose_cpu(const struct thread *t)

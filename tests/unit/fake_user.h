@@ -20,7 +20,7 @@ static bool present;			/* a: the second page */
 
 static u8 *user(uaddr_t addr, u64 len, bool fault)
 {
-	if (addr < MEMORY || addr + len > UNMAPPED)
+	if (addr < MEMORY || addr > UNMAPPED || len > UNMAPPED - addr)
 		return NULL;
 	if (fault)
 		__atomic_store_n(&present, true, __ATOMIC_SEQ_CST);

@@ -45,6 +45,11 @@ expect '-v, all free CPUs' 7 $'yod: CPUs 2-5 (4), memory shared\n*' bin/yod -v .
 expect '-v -c -M' 7 $'yod: CPUs 2-3 (2), memory 8G\n*' bin/yod -v -c 2 -M 8G ./program
 expect '--cpus' 7 $'yod: CPUs 7,9-10 (3), memory shared\n*' bin/yod -v --cpus 9-10,7 ./program
 expect '--cpus all' 7 $'yod: CPUs 2-5 (4), memory shared\n*' bin/yod -v --cpus all ./program
+expect '--trace of what is no call' 1 "yod: --trace: 'opne' is no system call *" bin/yod --trace=open,opne,read ./program
+expect '--trace of nothing' 1 "yod: --trace: '' is no system call *" bin/yod --trace= ./program
+expect '--trace, the file is not left open' 7 $'*open 1 times\n*' bin/yod --trace=open,%file,local --trace-output=/dev/full ./program
+expect '--trace-output that cannot be' 1 'yod: --trace-output ./none/trace: No such file*' bin/yod --trace --trace-output=./none/trace ./program
+expect '--trace-output alone' 1 'yod: --trace-output without --trace*' bin/yod --trace-output=trace ./program
 expect "the driver's words" 1 'yod: 9 CPUs wanted, 4 free; lwkctl status *' env FAKE_ERROR=16 FAKE_TEXT='9 CPUs wanted, 4 free' bin/yod -c 9 ./program
 expect 'no words of the driver' 1 'yod: cannot lease *: Cannot allocate memory' env FAKE_ERROR=12 bin/yod ./program
 expect 'the program is looked at first' 127 'yod: ./none: *' env FAKE_ERROR=16 bin/yod ./none

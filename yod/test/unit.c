@@ -72,6 +72,25 @@ static void test_options(void)
 	test_option("lwksched-enable-rr=250", 250);
 }
 
+static int is_traced(const char *calls, unsigned int number)
+{
+	uint64_t bits[AZ_TRACE_WORDS] = { 0 };
+
+	trace_select(calls, bits);
+	return bits[number / 64] >> number % 64 & 1;
+}
+
+static void test_trace(void)
+{
+	ok(is_traced("read,write", 0) && is_traced("read,write", 1) && !is_traced("read,write", 2), "--trace=read,write");
+	ok(is_traced("%file", 2) && is_traced("%file", 59) && !is_traced("%file", 0), "--trace=%file");
+	ok(is_traced("%desc", 0) && !is_traced("%desc", 2), "--trace=%desc");
+	ok(is_traced("%signal", 13) && is_traced("%signal", 62) && !is_traced("%signal", 0), "--trace=%signal");
+	ok(is_traced("local,refuse", 39) && is_traced("local,refuse", 172) && !is_traced("local", 0), "--trace=local,refuse");
+	ok(is_traced("forward", 0) && !is_traced("forward", 59) && is_traced("split", 59), "--trace=forward and split");
+	ok(is_traced("all", AZ_TRACE_UNKNOWN) && is_traced("all", 450) && !is_traced("all", 335), "--trace=all");
+}
+
 static void test_size(const char *text, uint64_t wanted, const char *again)
 {
 	uint64_t bytes = 0;
@@ -257,6 +276,7 @@ int main(void)
 {
 	test_cpulists();
 	test_options();
+	test_trace();
 	test_sizes();
 	test_status();
 	printf("1..%d\n", count);

@@ -116,6 +116,14 @@ void x86_set_kernel_stack(struct cpu *cpu, void *top)
 	cpu->frame = (struct frame *)top - 1;
 }
 
+void x86_choose_entry(struct cpu *cpu, bool traced)
+{
+	if (cpu->traced == traced)
+		return;
+	cpu->traced = traced;
+	wrmsr(MSR_LSTAR, (u64)(traced ? syscall_entry_traced : syscall_entry));
+}
+
 u32 arch_cpu(void)
 {
 	return this_cpu()->index;

@@ -30,10 +30,10 @@
 	iretq
 	.endm
 
-	.text
-	.globl syscall_entry
+	.macro syscall_path entry, dispatch
+	.globl \entry
 	.balign 64
-syscall_entry:
+\entry:
 	swapgs
 	movq %rsp, %gs:CPU_USER_RSP
 	movq %gs:CPU_FRAME, %rsp
@@ -52,7 +52,7 @@ syscall_entry:
 	movq %gs:CPU_SHARED, %rcx
 	incq CALLS_LOCAL(%rcx)
 	movq %rsp, %rdi
-	call syscall_dispatch
+	call \dispatch
 	cmpl $0, %gs:CPU_WORK
 	jne syscall_slow
 	movq F_DI(%rsp), %rdi
@@ -66,6 +66,11 @@ syscall_entry:
 	movq F_SP(%rsp), %rsp
 	swapgs
 	sysretq
+	.endm
+
+	.text
+	syscall_path syscall_entry, syscall_dispatch
+	syscall_path syscall_entry_traced, syscall_dispatch_traced	/* of threads whose calls are traced: debug/trace.c */
 
 syscall_slow:
 	call frame_complete

@@ -83,6 +83,7 @@ struct cpu;
 void x86_features_detect(u64 xcr0);
 void x86_cpu_setup(struct cpu *cpu);
 void x86_set_kernel_stack(struct cpu *cpu, void *top);
+void x86_choose_entry(struct cpu *cpu, bool traced);	/* where system calls of this CPU enter */
 
 /* ---- trap.c, entry.S ---- */
 void x86_idt_build(void);
@@ -91,6 +92,7 @@ void x86_nmi(void);
 void x86_fatal(struct frame *f, u64 vector) __noreturn;
 void x86_call_on(void *stack_top, void (*fn)(void)) __noreturn;
 void syscall_entry(void);
+void syscall_entry_traced(void);
 long syscall_dispatch(struct frame *f);
 extern const u64 x86_vector_stubs[256];
 struct thread;

@@ -86,12 +86,19 @@ static struct az_lease *lease_create(u32 proc, struct az_ioc_create *request)
 	ret = az_cpus_lease(proc, request);
 	if (ret)
 		goto return_memory;
+	lease->trace = az_trace_create(request, request->error);
+	ret = PTR_ERR_OR_ZERO(lease->trace);
+	if (ret)
+		goto return_cpus;
 	az_proc(proc)->memory = request->memory;
 	az_proc(proc)->flags = request->flags;
+	memcpy(az_proc(proc)->trace, request->trace, sizeof(request->trace));
 	lease->proc = proc;
 	lease->memory = request->memory;
 	strscpy(lease->linux_programs, request->linux_programs, sizeof(lease->linux_programs));
 	return lease;
+return_cpus:
+	az_cpus_return(proc);
 return_memory:
 	az_memory_return(request->memory);
 free:
@@ -103,6 +110,7 @@ static void lease_free(struct az_lease *lease)
 {
 	az_cpus_return(lease->proc);
 	az_memory_return(lease->memory);
+	az_trace_free(lease->trace);
 	if (lease->proxy)
 		fput(lease->proxy);
 	kfree(lease);
@@ -239,6 +247,7 @@ static int child_enter(struct az_job *child, struct az_job *parent, const u64 *a
 	to->memory = from->memory;
 	to->flags = from->flags;
 	to->nascent = arg[5];
+	memcpy(to->trace, from->trace, sizeof(to->trace));
 	ret = child_space(child, parent, proc, arg);
 	if (ret)
 		return ret;
@@ -531,8 +540,10 @@ int az_job_flush(struct file *file, fl_owner_t id)
 	struct az_job *job = file->private_data;
 	bool ends = current->flags & PF_EXITING || current->in_execve;
 
-	if (ends && job->started && job->owner == task_tgid_nr(current))
-		az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_KILL, job->proc));
+	if (!ends || !job->started || job->owner != task_tgid_nr(current))
+		return 0;
+	az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_KILL, job->proc));
+	az_trace_end(job);
 	return 0;
 }
 

@@ -8,12 +8,13 @@
  *   mirror.c   LWK memory as Linux sees it                      foreign.c  Linux memory as the LWK sees it
  *   space.c    what processes that share an address space share          cputime.c  CPU time of LWK threads as Linux sees it
  *   name.c     the program's name in Linux's /proc               query.c   what the LWK has mapped
+ *   trace.c    system calls as text
  *   view.c     files of /proc and /sys that show the LWK: view_machine.c, view_process.c
  *   core.c     core files
  *
  * A lease belongs to the program that yod started and to all its descendants, each a job of its own.
  *
- * Locks, outermost first: az.lock, az_job.lock, look_lock, jobs_lock (job.c); mmap_lock, az_space.mirror. job_of_lock and
+ * Locks, outermost first: az.lock, az_job.lock, look_lock, jobs_lock (job.c); az_trace.lock; mmap_lock, az_space.mirror. job_of_lock and
  * az_twin.lock: innermost, interrupts off.
  */
 #ifndef AZALEA_JOB_H
@@ -33,6 +34,7 @@ struct az_lease {
 	u32 users;			/* jobs_lock */
 	u64 memory;			/* I: bytes reserved */
 	struct file *proxy;		/* set once by the first START: the proxy's program */
+	struct az_trace *trace;		/* I: where system calls are written, NULL: they are not traced */
 	char linux_programs[256];	/* I: names of what runs on Linux if executed, separated by commas */
 };
 
@@ -62,6 +64,7 @@ struct az_job {
 	bool started;			/* lock */
 	bool ending;			/* look_lock: not to be looked at any more */
 	bool stopped, gone;		/* set by events, job_wait is woken */
+	bool executing;			/* az_trace.lock: a traced execve is under way */
 	unsigned int fd;		/* I from START: the proxy's descriptor, which the program may not close */
 	unsigned long handler, restorer;	/* I from START: the proxy's signal handler */
 	struct delayed_work cputime;	/* from START to the end: twins are credited what their threads computed */
@@ -183,6 +186,12 @@ void az_name_exe(int fd);
 void az_name_arguments(u64 arg_start);
 long az_name_program(const u64 *arg);
 long az_name_write(struct az_job *job, const u64 *arg);
+
+/* trace.c */
+struct az_trace *az_trace_create(const struct az_ioc_create *request, char *error);	/* NULL: nothing is to be traced; or ERR_PTR */
+void az_trace_free(struct az_trace *trace);
+long az_trace_write(struct az_job *job, const u64 *arg);
+void az_trace_end(struct az_job *job);
 
 /* foreign.c */
 long az_foreign_map(struct az_job *job, const u64 *arg);

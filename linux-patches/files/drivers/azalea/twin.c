@@ -406,6 +406,8 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 		return az_name_program(arg);
 	case AZ_CALL_NAME:
 		return az_name_write(twin->job, arg);
+	case AZ_CALL_TRACE:
+		return az_trace_write(twin->job, arg);
 	}
 	return -ENOSYS;
 }
