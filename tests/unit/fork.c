@@ -187,6 +187,22 @@ static void large_here_small_there(void **state)
 	assert_int_equal(pte_span(entry_at(p, LARGE(0))), LARGE_SIZE);
 }
 
+/* Something that tells a part of a large page from the rest: the page is not copied, and not counted, once for each region. */
+static void regions_inside_a_large_page(void **state)
+{
+	map(p, LARGE(0), 2 * LARGE_SIZE, RW, POPULATE);
+	poke(p, LARGE(0) + 5 * PAGE_SIZE, 5);
+	assert_int_equal(aspace_advise(p, LARGE(0) + 3 * PAGE_SIZE, 4 * PAGE_SIZE, MADV_DONTDUMP), 0);
+	assert_int_equal(aspace_advise(p, LARGE(1) + 3 * PAGE_SIZE, PAGE_SIZE, MADV_DONTDUMP), 0);
+	aspace_check(p);
+	c = fork_of(p);
+	assert_int_equal(*c->resident, 2 * LARGE_SIZE);
+	poke(c, LARGE(0) + 5 * PAGE_SIZE, 6);
+	assert_int_equal(peek(p, LARGE(0) + 5 * PAGE_SIZE), 5);
+	assert_int_equal(aspace_advise(p, LARGE(0), 2 * LARGE_SIZE, MADV_DODUMP), 0);
+	assert_int_equal(p->region_count, 1);
+}
+
 /* The parent splits, the child keeps the block whole and is left alone with what is left of it. */
 static void whole_block_of_small_ones(void **state)
 {
@@ -826,7 +842,8 @@ static void forks_while_threads_run(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(both_sides_write), T(the_last_owner_keeps_it), T(large_here_small_there), T(whole_block_of_small_ones),
+		T(both_sides_write), T(the_last_owner_keeps_it), T(large_here_small_there), T(regions_inside_a_large_page),
+		T(whole_block_of_small_ones),
 		T(without_large_blocks), T(rights_come_back_without_sharing), T(one_side_drops_and_unmaps), T(generations),
 		T(heap_and_stack_go_on), T(files), T(linux_backed), T(the_kernels_pages), T(shared_pages_are_not_mirrored),
 		T(pinned_frames_are_copied), T(a_fork_that_cannot_zap), T(what_fork_leaves_out), T(regions_of_a_large_page),
