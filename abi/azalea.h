@@ -403,6 +403,13 @@ struct az_log {
 
 /* ---- Hand-over ------------------------------------------------------------------------------------------------- */
 
+/* What an NMI from Linux means. */
+enum az_stop {
+	AZ_STOP_NOT,
+	AZ_STOP_HALT,			/* Linux panics: halt at once */
+	AZ_STOP_TELL,			/* the CPU does not answer: say in the log where it is, and panic */
+};
+
 enum az_lwk_state { AZ_LWK_OFF, AZ_LWK_BOOTING, AZ_LWK_RUNNING, AZ_LWK_PANICKED };
 
 struct az_range { uint64_t start, size; uint32_t node, reserved; };	/* 2 MB aligned */
@@ -442,7 +449,7 @@ struct az_handover {
 	uint64_t boot_tsc;		/* just before the first start-up IPI */
 
 	uint32_t lwk_state;		/* [L] enum az_lwk_state; the driver sets OFF and BOOTING */
-	uint32_t stop;			/* [D] 1: an NMI means halt at once (Linux panics) */
+	uint32_t stop;			/* [D] enum az_stop */
 	uint32_t online;		/* [L] atomic count of CPUs in their idle loop */
 	uint32_t hypervisor;		/* 1: spin little */
 	uint32_t slots_used;		/* [L] bound to threads */

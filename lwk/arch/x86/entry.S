@@ -183,6 +183,7 @@ nmi_entry:
 	pushq %r10
 	pushq %r11
 	cld
+	movq 72(%rsp), %rdi		/* where it was */
 	call x86_nmi
 	popq %r11
 	popq %r10

@@ -213,19 +213,30 @@ void x86_trap(struct frame *f, u64 vector)
 }
 
 /* GS may be the program's, which can set it to any address; the GDT is ours for certain and lies in struct cpu. */
-void x86_fatal(struct frame *f, u64 vector)
+static void find_cpu(void)
 {
 	struct { u16 limit; u64 base; } __attribute__((packed)) gdtr;
 
 	asm volatile("sgdt %0" : "=m"(gdtr));
 	wrmsr(MSR_GS_BASE, gdtr.base - offsetof(struct cpu, tables.gdt));
+}
+
+void x86_fatal(struct frame *f, u64 vector)
+{
+	find_cpu();
 	panic(vector == 18 ? "machine check at %lx" : "double fault at %lx, sp %lx", f->ip, f->sp);
 }
 
-/* Another CPU panics or Linux does: stop here for ever. Otherwise nothing that we know sends NMIs. */
-void x86_nmi(void)
+/* Another CPU panics or Linux does: stop here for ever. Or Linux has waited too long for us. Nothing else that we know sends NMIs. */
+void x86_nmi(u64 ip)
 {
-	if (__atomic_load_n(&handover->stop, __ATOMIC_RELAXED) || handover->lwk_state == AZ_LWK_PANICKED)
+	u32 stop = __atomic_load_n(&handover->stop, __ATOMIC_RELAXED);
+
+	if (stop == AZ_STOP_HALT || handover->lwk_state == AZ_LWK_PANICKED)
 		for (;;)
 			asm volatile("cli; hlt");
+	if (stop == AZ_STOP_TELL) {
+		find_cpu();
+		panic("this CPU does not answer Linux: it is at %lx", ip);
+	}
 }

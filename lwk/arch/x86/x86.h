@@ -88,7 +88,7 @@ void x86_choose_entry(struct cpu *cpu, bool traced);	/* where system calls of th
 /* ---- trap.c, entry.S ---- */
 void x86_idt_build(void);
 void x86_trap(struct frame *f, u64 vector);
-void x86_nmi(void);
+void x86_nmi(u64 ip);
 void x86_fatal(struct frame *f, u64 vector) __noreturn;
 void x86_call_on(void *stack_top, void (*fn)(void)) __noreturn;
 void syscall_entry(void);

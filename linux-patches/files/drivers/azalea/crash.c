@@ -8,6 +8,7 @@
 #define pr_fmt(fmt) "azalea: " fmt
 
 #include <linux/cpuhotplug.h>
+#include <linux/delay.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/panic_notifier.h>
@@ -23,11 +24,28 @@
 
 static u32 failed_generation;		/* the boot that failed; compared, never waited for */
 
+static struct az_lwk_cpu *deaf_cpu;	/* what the watchdog has found; the work comes after it */
+
+/* The LWK's log will say in what it is caught: it panics, unless it cannot do even that. */
+static void ask(struct az_lwk_cpu *cpu)
+{
+	int i;
+
+	WRITE_ONCE(az.handover->stop, AZ_STOP_TELL);
+	az_send_ipi(cpu->apic_id, APIC_DM_NMI);
+	for (i = 0; i < 100 && READ_ONCE(az.handover->lwk_state) != AZ_LWK_PANICKED; i++)
+		msleep(10);
+	msleep(10);		/* it has told the other CPUs to stop as well */
+}
+
 static void contain(struct work_struct *work)
 {
 	mutex_lock(&az.lock);
 	if (az_lwk_running() && READ_ONCE(failed_generation) == az.generation) {
 		pr_err("the LWK has failed: %s\n", az.why);
+		if (deaf_cpu)
+			ask(deaf_cpu);
+		deaf_cpu = NULL;
 		az.crashed = true;	/* first: who finds it not running looks why */
 		smp_store_release(&az.running, false);
 		az_cpus_halt();
@@ -81,7 +99,8 @@ static void watch(struct work_struct *work)
 	for (i = 0; i < az.cpu_count; i++) {
 		if (!is_deaf(&az.cpu[i]))
 			continue;
-		snprintf(why, sizeof(why), "CPU %u does not answer", az.cpu[i].linux_cpu);
+		snprintf(why, sizeof(why), "CPU %u does not answer, see lwkctl log", az.cpu[i].linux_cpu);
+		deaf_cpu = &az.cpu[i];
 		az_lwk_failed(why);
 	}
 	schedule_delayed_work(&watch_work, WATCHDOG_PERIOD);
@@ -104,7 +123,7 @@ static int linux_panics(struct notifier_block *block, unsigned long event, void 
 	u32 i;
 
 	if (az_lwk_running()) {
-		WRITE_ONCE(az.handover->stop, 1);
+		WRITE_ONCE(az.handover->stop, AZ_STOP_HALT);
 		for (i = 0; i < az.cpu_count; i++)
 			az_send_ipi(az.cpu[i].apic_id, APIC_DM_NMI);
 	}
