@@ -115,9 +115,8 @@ struct map_args {
 	uaddr_t addr;
 	u64 len;
 	u32 prot, flags;	/* Linux's PROT_*, MAP_* */
-	int fd;
+	long fd;		/* of aspace_attach(): the segment's id, or where the program has its aio context */
 	u64 offset;
-	u64 object;		/* of aspace_attach(): the segment's id, or where the program has its aio context */
 };
 long aspace_map(struct aspace *as, const struct map_args *a);
 long aspace_unmap(struct aspace *as, uaddr_t addr, u64 len);

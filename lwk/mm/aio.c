@@ -13,7 +13,7 @@
 
 long sys_io_setup(struct frame *f, unsigned int count, uaddr_t context)
 {
-	struct map_args a = { .prot = PROT_READ | PROT_WRITE, .flags = MAP_SHARED, .object = context };
+	struct map_args a = { .prot = PROT_READ | PROT_WRITE, .flags = MAP_SHARED, .fd = context };
 	long ret = FORWARD(AZ_CALL_AIO_SETUP, count, context);
 	u64 id;
 

@@ -195,7 +195,7 @@ static long map_in_linux(struct aspace *as, const struct request *rq, uaddr_t st
 		flags &= ~(MAP_HUGETLB | MAP_HUGE_MASK << MAP_HUGE_SHIFT);
 	spin_unlock(&as->lock);
 	if (rq->attach)
-		ret = FORWARD(rq->attach, start, rq->len, a->object, a->prot);
+		ret = FORWARD(rq->attach, start, rq->len, a->fd, a->prot);
 	else
 		ret = FORWARD(AZ_CALL_LINUX_MAP, start, rq->len, a->prot, flags, a->fd, a->offset);
 	spin_lock(&as->lock);

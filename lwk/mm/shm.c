@@ -70,7 +70,7 @@ static long attach_args(struct map_args *a, int flags)
 
 long sys_shmat(struct frame *f, int id, uaddr_t addr, int flags)
 {
-	struct map_args a = { .addr = addr, .flags = MAP_SHARED, .object = id };
+	struct map_args a = { .addr = addr, .flags = MAP_SHARED, .fd = id };
 	long ret = attach_args(&a, flags);
 
 	if (ret)
