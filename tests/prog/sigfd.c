@@ -92,14 +92,15 @@ static void waiting(void)
 {
 	sigset_t set = set_of(SIGUSR2, 0, 0);
 	pthread_t thread;
-	int fd;
+	int fd, sent;
 
 	need("sigprocmask", sigprocmask(SIG_BLOCK, &set, NULL));
 	fd = need("signalfd", signalfd(-1, &set, 0));
 	pthread_create(&thread, NULL, reader, &fd);
 	usleep(100000);
-	say("kill", kill(getpid(), SIGUSR2));
+	sent = kill(getpid(), SIGUSR2);
 	pthread_join(thread, NULL);
+	say("kill", sent);
 	close(fd);
 }
 
