@@ -61,7 +61,6 @@ struct az_image {
 	uint32_t rodata_end;	/* [text_end, rodata_end) read only */
 	uint32_t file_size;	/* [rodata_end, mem_size) read and write */
 	uint32_t mem_size;	/* file_size and bss */
-	uint32_t build_id[4];
 };
 #define AZ_IMAGE_ENTRY		128	/* offset of the first instruction in long mode, behind this header */
 
@@ -118,7 +117,7 @@ enum az_event_to_lwk {
 
 /* ---- Per LWK CPU --------------------------------------------------------------------------------------------- */
 
-enum az_cpu_state { AZ_CPU_OFF, AZ_CPU_STARTING, AZ_CPU_ONLINE, AZ_CPU_STOPPED };
+enum az_cpu_state { AZ_CPU_OFF, AZ_CPU_ONLINE };
 
 struct az_cpu_stats {			/* [L], read by anyone, monotonic */
 	uint64_t calls_local, calls_forwarded;
@@ -319,7 +318,7 @@ struct az_program {
 #define AZ_PROC_SLICE_MS(flags)	((flags) >> AZ_PROC_SLICE_SHIFT)
 #define AZ_PROC_FLAGS		(AZ_PROC_SLICE_MAX << AZ_PROC_SLICE_SHIFT)	/* all that have a meaning */
 
-enum az_proc_state { AZ_PROC_FREE, AZ_PROC_STARTING, AZ_PROC_RUNNING, AZ_PROC_STOPPED };
+enum az_proc_state { AZ_PROC_FREE, AZ_PROC_RUNNING };
 
 struct az_proc {
 	/* [D], before AZ_EV_PROC_START */
@@ -389,7 +388,6 @@ struct az_time {
 	uint64_t boot_offset_ns;	/* CLOCK_BOOTTIME - CLOCK_MONOTONIC */
 	int32_t tai_offset;
 	int32_t tz_minuteswest, tz_dsttime;
-	uint32_t coarse_pad;
 	uint64_t wall_coarse_nsec, mono_coarse_nsec;	/* nanoseconds within the second, unshifted */
 };
 
@@ -429,7 +427,7 @@ struct az_handover {
 	uint32_t size;			/* sizeof(struct az_handover) */
 	uint64_t phys;			/* of this structure */
 
-	uint64_t image, image_size;	/* where the image lies, bytes with bss */
+	uint64_t image;			/* where the image lies */
 	uint64_t pgd;			/* kernel page tables: image, direct map, APIC */
 	uint64_t first_free;		/* in range[0]; all below is in use */
 	uint64_t cpus, procs, slots, log, time;	/* physical: az_cpu[], az_proc[AZ_PROCS], az_slot[AZ_SLOTS], az_log, az_time */
@@ -437,7 +435,6 @@ struct az_handover {
 	uint64_t log_size;
 	uint32_t cpu_count, range_count, util_count, node_count;
 
-	uint64_t apic_base;		/* physical */
 	uint32_t x2apic;		/* 1: Linux uses x2APIC, the LWK must too */
 	uint32_t vector_linux;		/* vector that an LWK CPU sends to a Linux CPU */
 	uint32_t start_page;		/* frame number of the start-up page: the driver starts the first CPU, that one the others */

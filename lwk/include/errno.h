@@ -18,15 +18,12 @@
 #define EBUSY		16
 #define EEXIST		17
 #define ENODEV		19
-#define ENOTDIR		20
 #define EINVAL		22
 #define ENOTTY		25
-#define ENOSPC		28
 #define ERANGE		34
 #define EDEADLK		35
 #define ENOSYS		38
 #define EIDRM		43
-#define ELIBBAD		80
 #define EOVERFLOW	75
 #define EOPNOTSUPP	95
 #define ETIMEDOUT	110

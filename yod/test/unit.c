@@ -127,7 +127,7 @@ static const char *const files[][2] = {
 	{ "cpus_free", "4-5\n" },
 	{ "cpu_table", "  cpu  util node state        job      tid\n"
 		"    2     0    0 online        77       77\n    3     0    0 online        77       78\n"
-		"    4     1    0 online         0        0\n    5     1    0 starting       0        0\n" },
+		"    4     1    0 online         0        0\n    5     1    0 off            0        0\n" },
 	{ "memory", "node   set_aside_kb       total_kb        free_kb quarantined_kb\n"
 		"   0        1048576        1040000        1039996              4\n" },
 	{ "processes", "     pid state    threads  cpus    reserved_kb    resident_kb   committed_kb\n"
@@ -136,7 +136,7 @@ static const char *const files[][2] = {
 	{ "slots", "6 of 4096\n" },
 	{ "mitigations", "page table isolation none\nretpolines Linux only\nspec_ctrl 0x1\n" },
 	{ "errors", "" },
-	{ "version", "1 0123456789abcdef\n" },
+	{ "version", "1\n" },
 	{ "boots", "3\n" },
 };
 
@@ -255,8 +255,8 @@ static void test_status(void)
 	ok(strstr(out, "LWK CPUs     all 2-5 (4), online 3, free 4-5 (2)\n") != NULL, "CPUs counted");
 	ok(strstr(out, "processes    1\n") && strstr(out, "      77 running"), "processes counted and listed");
 	ok(strstr(out, "mitigations  page table isolation none, retpolines Linux only, spec_ctrl 0x1\n") != NULL, "mitigations");
-	ok(strstr(out, "boot errors  none\n") && !strstr(out, "starting"), "no boot errors, no CPU lines without -v");
-	ok(status_of(out, sizeof(out), 1) == 0 && strstr(out, "    5     1    0 starting"), "CPU lines with -v");
+	ok(strstr(out, "boot errors  none\n") && !strstr(out, "online  "), "no boot errors, no CPU lines without -v");
+	ok(status_of(out, sizeof(out), 1) == 0 && strstr(out, "    5     1    0 off"), "CPU lines with -v");
 	test_top();
 	file_write("cpus_free", "\n");
 	file_write("errors", "lwkcpus=0: CPU 0 stays with Linux\nlwkmem=: missing\n");

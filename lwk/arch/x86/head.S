@@ -83,7 +83,6 @@ tramp_gdt:
 	.long 1
 	.long AZ_SIZEOF_HANDOVER, AZ_SIZEOF_CPU, AZ_SIZEOF_SLOT, AZ_SIZEOF_PROC
 	.long tramp_offset, tramp_size, text_size, rodata_size, file_size, mem_size	/* link.ld */
-	.long 0, 0, 0, 0
 	.org 128			/* AZ_IMAGE_ENTRY */
 
 /*

@@ -19,7 +19,6 @@ struct frame {
 #define MSR_APIC_BASE		0x1b
 #define MSR_SPEC_CTRL		0x48
 #define MSR_TSC_DEADLINE	0x6e0
-#define MSR_EFER		0xc0000080
 #define MSR_STAR		0xc0000081
 #define MSR_LSTAR		0xc0000082
 #define MSR_CSTAR		0xc0000083
@@ -69,7 +68,6 @@ static inline void cpuid(u32 leaf, u32 sub, u32 r[4])
 static inline u64 read_cr2(void) { u64 v; asm volatile("mov %%cr2, %0" : "=r"(v)); return v; }
 static inline u64 read_cr3(void) { u64 v; asm volatile("mov %%cr3, %0" : "=r"(v)); return v; }
 static inline void write_cr3(u64 v) { asm volatile("mov %0, %%cr3" : : "r"(v) : "memory"); }
-static inline u64 read_cr4(void) { u64 v; asm volatile("mov %%cr4, %0" : "=r"(v)); return v; }
 static inline void write_cr4(u64 v) { asm volatile("mov %0, %%cr4" : : "r"(v) : "memory"); }
 
 /* ---- cpu.c ---- */

@@ -165,6 +165,7 @@ static int boot_locked(const struct az_ioc_boot *request, char *error)
 	az.crashed = false;
 	az.memory_leased = 0;
 	az.generation++;
+	pr_info("LWK log at %#llx, %llu bytes\n", az.handover->log, az.handover->log_size);	/* for who can read memory only: tools/vm */
 	az_clock_start(phys_to_virt(az.handover->time));
 	/* boot_locked:A, pairs with doorbell(): all is filled before a handler looks */
 	smp_store_release(&az.util_count, az.handover->util_count);

@@ -261,7 +261,6 @@ static void structures_fill(struct az_pagetable *from)
 
 static void machine_fill(struct az_handover *handover)
 {
-	handover->apic_base = mp_lapic_addr;
 	handover->x2apic = x2apic_mode;
 	handover->vector_linux = X86_PLATFORM_IPI_VECTOR;
 	handover->start_page = start_up >> PAGE_SHIFT;
@@ -274,7 +273,7 @@ static void machine_fill(struct az_handover *handover)
 	handover->node_count = min_t(u32, nr_node_ids, AZ_NODES_MAX);
 }
 
-static void handover_fill(struct az_pagetable *from, const struct az_image *image)
+static void handover_fill(struct az_pagetable *from)
 {
 	struct az_handover *handover;
 	u64 phys;
@@ -286,7 +285,6 @@ static void handover_fill(struct az_pagetable *from, const struct az_image *imag
 	handover->size = sizeof(*handover);
 	handover->phys = phys;
 	handover->image = az.range[0].start;
-	handover->image_size = image->mem_size;
 	handover->pgd = from->root;
 	handover->lwk_state = AZ_LWK_OFF;
 	handover->range_count = az.range_count;
@@ -334,7 +332,7 @@ int az_layout_build(const struct az_ioc_boot *request, char *error)
 		strscpy(error, "LWK memory is too small for its page tables, set more aside", AZ_ERROR_SIZE);
 		return -ENOMEM;
 	}
-	handover_fill(&table, &image);
+	handover_fill(&table);
 	start_up_fill(&image);
 	ret = utils_assign();
 	if (ret)

@@ -83,19 +83,9 @@ static ssize_t boots_show(struct kobject *kobj, struct kobj_attribute *attr, cha
 
 static ssize_t version_show(struct kobject *kobj, struct kobj_attribute *attr, char *page)
 {
-	const struct az_image *image;
-	u32 id[4] = { };
-
-	mutex_lock(&az.lock);
-	if (az.handover) {
-		image = phys_to_virt(az.handover->image);
-		memcpy(id, image->build_id, sizeof(id));
-	}
-	mutex_unlock(&az.lock);
-	return sysfs_emit(page, "%u %08x%08x%08x%08x\n", AZ_VERSION, id[0], id[1], id[2], id[3]);
+	return sysfs_emit(page, "%u\n", AZ_VERSION);
 }
 
-/* What Linux decided for this processor; spec_ctrl is what the LWK was told to use. */
 /* The LWK takes over IA32_SPEC_CTRL as Linux set it; what else Linux does against leaks between programs stops at its own CPUs. */
 static ssize_t mitigations_show(struct kobject *kobj, struct kobj_attribute *attr, char *page)
 {
@@ -127,9 +117,7 @@ static struct attribute *values[] = {
 
 static const char *cpu_state_name(u32 state)
 {
-	static const char * const names[] = { "off", "starting", "online", "stopped" };
-
-	return state < ARRAY_SIZE(names) ? names[state] : "?";
+	return state == AZ_CPU_ONLINE ? "online" : "off";
 }
 
 static u32 pid_of(u32 proc)
@@ -158,18 +146,16 @@ static void table_cpus(struct seq_buf *out)
 
 static void table_processes(struct seq_buf *out)
 {
-	static const char * const names[] = { "free", "starting", "running", "stopped" };
 	u32 i;
 
 	seq_buf_printf(out, "%8s %-8s %7s %5s %14s %14s %14s\n", "pid", "state", "threads", "cpus", "reserved_kb",
 		       "resident_kb", "committed_kb");
 	for (i = 0; i < AZ_PROCS && az_lwk_running(); i++) {
 		const struct az_proc *proc = az_proc(i);
-		u32 state = READ_ONCE(proc->state);
 
-		if (state == AZ_PROC_FREE || state >= ARRAY_SIZE(names))
+		if (READ_ONCE(proc->state) != AZ_PROC_RUNNING)
 			continue;
-		seq_buf_printf(out, "%8u %-8s %7u %5u %14llu %14llu %14llu\n", proc->pid, names[state], proc->threads,
+		seq_buf_printf(out, "%8u %-8s %7u %5u %14llu %14llu %14llu\n", proc->pid, "running", proc->threads,
 			       proc->cpu_count, proc->memory >> 10, proc->resident >> 10, proc->committed >> 10);
 	}
 }
