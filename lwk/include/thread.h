@@ -157,6 +157,17 @@ struct proc {
 
 #include "current.h"		/* current_thread(), of the architecture */
 
+/* The thread of @proc with that number, NULL if there is none. */
+static inline struct thread *thread_find(struct proc *proc, u32 tid) REQUIRES(proc->lock)
+{
+	struct list *at;
+
+	list_for_each(at, &proc->threads)
+		if (list_entry(at, struct thread, sibling)->tid == tid)
+			return list_entry(at, struct thread, sibling);
+	return NULL;
+}
+
 /* ---- sched/thread.c ---- */
 
 /* A new thread of @proc that will run @entry(@arg) once it has a slot, CPUs where it may run, and is placed; NULL if memory is short. */

@@ -34,19 +34,9 @@ void affinity_inherit(struct thread *t, struct thread *parent)
 	spin_unlock(&parent->proc->lock);
 }
 
-static struct thread *find_thread(struct proc *proc, u32 tid) REQUIRES(proc->lock)
-{
-	struct list *at;
-
-	list_for_each(at, &proc->threads)
-		if (list_entry(at, struct thread, sibling)->tid == tid)
-			return list_entry(at, struct thread, sibling);
-	return NULL;
-}
-
 static struct thread *affinity_target(struct thread *self, int pid) REQUIRES(self->proc->lock)
 {
-	return pid ? find_thread(self->proc, pid) : self;
+	return pid ? thread_find(self->proc, pid) : self;
 }
 
 long sys_sched_getaffinity(struct frame *f, int pid, unsigned int size, uaddr_t mask)

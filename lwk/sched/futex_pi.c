@@ -65,15 +65,9 @@ static struct futex_waiter *first_waiter(struct futex_bucket *b, struct aspace *
 
 static struct thread *find_owner(struct proc *proc, u32 tid) REQUIRES(proc->lock)
 {
-	struct list *at;
+	struct thread *t = thread_find(proc, tid);
 
-	list_for_each(at, &proc->threads) {
-		struct thread *t = list_entry(at, struct thread, sibling);
-
-		if (t->tid == tid)
-			return t->pi_gone ? NULL : t;
-	}
-	return NULL;
+	return t && !t->pi_gone ? t : NULL;
 }
 
 /* Would waiting for @owner mean that @t waits for itself? */

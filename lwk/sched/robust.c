@@ -86,20 +86,14 @@ long sys_set_robust_list(uaddr_t head, u64 length)
 
 static bool find_robust_list(struct proc *proc, u32 tid, uaddr_t *head)
 {
-	struct list *at;
-	bool found = false;
+	struct thread *t;
 
 	spin_lock(&proc->lock);
-	list_for_each(at, &proc->threads) {
-		struct thread *t = list_entry(at, struct thread, sibling);
-
-		if (t->tid == tid) {
-			*head = __atomic_load_n(&t->robust_list, __ATOMIC_RELAXED);
-			found = true;
-		}
-	}
+	t = thread_find(proc, tid);
+	if (t)
+		*head = __atomic_load_n(&t->robust_list, __ATOMIC_RELAXED);
 	spin_unlock(&proc->lock);
-	return found;
+	return t;
 }
 
 long sys_get_robust_list(struct frame *f, int pid, uaddr_t head, uaddr_t length)
