@@ -13,7 +13,6 @@
 #include "tools.h"
 
 #define TEXT_MAX	(256 << 10)
-#define PROCS_MAX	512
 #define CLEAR_SCREEN	"\033[H\033[J"
 
 /* A CPU as cpu_table has it. */
@@ -31,7 +30,7 @@ struct top_job {
 struct snapshot {
 	struct timespec time;
 	struct top_cpu cpu[AZ_CPUS_MAX];
-	struct top_job job[PROCS_MAX];
+	struct top_job job[AZ_PROCS];
 	unsigned int cpus, jobs;
 	unsigned long long total_kb, free_kb;
 };
@@ -86,7 +85,7 @@ static void job_row(struct snapshot *s, const char *line)
 {
 	struct top_job *j = &s->job[s->jobs];
 
-	if (s->jobs < PROCS_MAX && sscanf(line, "%u %*s %u %u %*u %llu", &j->pid, &j->threads, &j->cpus, &j->resident_kb) == 4)
+	if (s->jobs < AZ_PROCS && sscanf(line, "%u %*s %u %u %*u %llu", &j->pid, &j->threads, &j->cpus, &j->resident_kb) == 4)
 		s->jobs++;
 }
 
