@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Start of the proxy:  azalea-proxy FD PATH ARGV0 [ARG...]
+ * Start of the proxy:  azalea-proxy FD EXE PATH ARGV0 [ARG...]    (EXE: the descriptor of the file to load; "-": open PATH)
  *
  * yod has opened the device as FD and leased CPUs and memory, and then became the proxy by exec, so the proxy's pid is the one that
  * yod's caller knows. The proxy maps the program's address range from the device, has the LWK start the program, and serves.

@@ -180,7 +180,7 @@ static bool claim_changes(struct proc *proc, u32 sig, bool claim)
 	return changes && signal_action(proc, sig).handler == SIG_DFL;
 }
 
-/* Those which are ignored by default stay claimed: Linux would drop such a signal with what is pending, and the LWK can ignore it as well. */
+/* Those which are ignored by default stay claimed: Linux would drop such a signal with what is pending; the LWK can ignore it as well. */
 static void claim_signals(struct proc *proc, u64 set, bool claim)
 {
 	tell_begin(proc);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Leases: which LWK CPU and how much reserved memory belongs to which process. A lease lasts from CREATE to the last close of
- * the job's file. Nothing here talks to the LWK: it learns its CPUs from struct az_proc.
+ * Leases: which LWK CPU and how much reserved memory belongs to which process. A lease lasts from CREATE until yod's program and all
+ * its descendants, whose jobs share it, are gone. Nothing here talks to the LWK: it learns its CPUs from struct az_proc.
  *
  * CPUs are chosen on one NUMA node if one has enough free ones (the node where the fewest remain), else lowest first.
  */
