@@ -50,6 +50,7 @@ bench: deps
 test-programs: calls
 	@tools/deps $$(tests/programs/table --packages)
 	$(sub) tests O=$(build)/tests BIN=$(bin)/tests GEN=$(build)/gen
+	$(sub) tests/programs O=$(build)/tests/programs BIN=$(bin)/tests
 
 vm-init: deps $(build)/vm/init
 
@@ -77,7 +78,8 @@ check: deps calls
 
 .PHONY: programs-table
 programs-table: all test-programs
-	@tests/run programs
+	@tools/deps $$(tests/programs/table --extended)
+	@EXTENDED=1 tests/run programs
 	@cp $(build)/tests/vm/programs/programs.md docs/programs.md
 
 ## Configuring
