@@ -85,6 +85,9 @@ void rseq_interrupted(struct thread *t, u64 *ip) { }
 void thread_yield(void) { }
 void thread_move_if_needed(struct thread *t) { }
 long syscall_deferred(struct frame *f) { return 0; }
+void trace_signal(struct trace *tr, const u8 info[128]) { }
+void trace_deferred(struct trace *tr, long ret) { }
+void remains_leave(struct thread *t, const struct frame *f) { }
 void thread_exit(u32 status) { abort(); }
 
 static int setup(void **state)
