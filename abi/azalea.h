@@ -98,7 +98,7 @@ enum az_event_to_linux {
 	AZ_EV_GONE,		/* proc: everything given back; the entry is the driver's again */
 	AZ_EV_PANIC,		/* LWK has failed; state says AZ_LWK_PANICKED */
 	AZ_EV_LOG,		/* something to read in the log */
-	AZ_EV_ANSWER,		/* proc: struct az_query is filled in */
+	AZ_EV_ANSWER,		/* proc: struct az_query or az_page_query is answered */
 };
 
 enum az_event_to_lwk {
@@ -113,6 +113,7 @@ enum az_event_to_lwk {
 	AZ_EV_CRASH,		/* test aid: fail a check on purpose */
 	AZ_EV_UNBORN,		/* id of a nascent process (AZ_CALL_FORK, AZ_CALL_EXEC) that will not be started */
 	AZ_EV_QUERY,		/* proc: fill in struct az_query; the driver sees to it that the process is not freed meanwhile */
+	AZ_EV_PAGE,		/* proc: answer struct az_page_query; likewise */
 };
 
 /* ---- Per LWK CPU --------------------------------------------------------------------------------------------- */
@@ -370,6 +371,25 @@ struct az_query {
 	struct az_region region[AZ_QUERY_REGIONS];	/* [L] */
 };
 
+/*
+ * A page that somebody else than the program wants to see, and no thread waits for. One at a time, as above. For a page of a private file the
+ * LWK gives a frame: the driver reads the file into it and asks once more.
+ */
+#define AZ_PAGE_READ	1
+struct az_page_query {
+	uint32_t asked;			/* [D] */
+	uint32_t answered;		/* [L] release */
+	uint64_t addr;			/* [D] */
+	uint32_t write;			/* [D] */
+	int32_t ret;			/* [L] 0: is present; AZ_PAGE_READ; -EAGAIN: not at this moment; or another -errno */
+	uint64_t frame;			/* [DL] D: 0, or L's with AZ_PAGE_READ */
+	int64_t handle;			/* [L] with AZ_PAGE_READ */
+	uint64_t offset;		/* [L] with AZ_PAGE_READ */
+	uint64_t file;			/* [L] its own, with AZ_PAGE_READ */
+	uint32_t filled;		/* [D] the frame has the contents */
+	uint32_t reserved;
+};
+
 /* ---- Time: fed by Linux's timekeeping, read under seq by the LWK and by programs (vDSO) ------------------------- */
 
 /*
@@ -431,7 +451,7 @@ struct az_handover {
 	uint64_t pgd;			/* kernel page tables: image, direct map, APIC */
 	uint64_t first_free;		/* in range[0]; all below is in use */
 	uint64_t cpus, procs, slots, log, time;	/* physical: az_cpu[], az_proc[AZ_PROCS], az_slot[AZ_SLOTS], az_log, az_time */
-	uint64_t query;			/* physical: az_query */
+	uint64_t query, page_query;	/* physical: az_query, az_page_query */
 	uint64_t log_size;
 	uint32_t cpu_count, range_count, util_count, node_count;
 

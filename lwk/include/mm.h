@@ -70,6 +70,7 @@ struct policy {
 #define FAULT_WRITE	1
 #define FAULT_EXEC	2
 #define FAULT_NOWAIT	4	/* the twin waits for this page: nothing can be forwarded but reads of files; -EAGAIN if that is needed */
+#define FAULT_NOSLEEP	16	/* and nothing can be waited for: -EAGAIN */
 #define FAULT_UNSHARE	8	/* not shared with another address space, even if it may not be written: Linux mirrors only such pages */
 
 /* An empty address space whose memory counts against @budget, of which it holds a reference of its own. NULL if memory is short. */
@@ -106,6 +107,9 @@ long aspace_fault(struct aspace *as, uaddr_t addr, u32 access, int *si_code);
 long aspace_populate(struct aspace *as, uaddr_t addr, u64 len, bool write);
 /* The same before a call is forwarded: not where Linux has the memory itself. */
 long aspace_prepare(struct aspace *as, uaddr_t addr, u64 len, bool write);
+
+/* Makes a page present that somebody else on Linux asks for. May be called from an interrupt. */
+void aspace_page(struct aspace *as, struct az_page_query *q);
 
 /* Does @addr lie in memory that Linux owns and other processes may share? */
 bool aspace_is_linux(struct aspace *as, uaddr_t addr);

@@ -225,6 +225,7 @@ void proc_kill(u32 index);
 void proc_free(u32 index);
 void proc_spare(u32 slot);
 void proc_query(u32 index);
+void proc_page(u32 index);
 /* Takes a spare twin's slot, asking Linux for more when there is none; slot index or -errno. */
 long proc_take_spare(struct proc *proc);
 /* True when a thread should stop waiting: a signal is deliverable or the process ends. */

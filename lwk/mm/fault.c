@@ -224,7 +224,8 @@ static long fault_own(struct aspace *as, const struct region *r, uaddr_t addr)
 	if (w.file)
 		file_put(as, w.file);
 	spin_unlock(&as->lock);
-	aspace_close_files(as);
+	if (w.file)		/* what has none may be asked for where nothing can be forwarded */
+		aspace_close_files(as);
 	return ret;
 }
 
@@ -295,8 +296,9 @@ static long fault_once(struct aspace *as, uaddr_t addr, u32 access, int *si_code
 	if (ret)
 		goto unlock;
 	if (is_zapped(as, addr, addr + 1)) {
-		aspace_wait(as);
-		ret = AGAIN;
+		ret = access & FAULT_NOSLEEP ? -EAGAIN : AGAIN;
+		if (ret == AGAIN)
+			aspace_wait(as);
 		goto unlock;
 	}
 	entry = pt_find(as->pgd, addr, &span);
@@ -391,4 +393,65 @@ long aspace_populate(struct aspace *as, uaddr_t addr, u64 len, bool write)
 			return -EFAULT;
 	}
 	return 0;
+}
+
+/* ---- For others on Linux ---- */
+
+/* A frame for a page of a private file, which the driver fills and gives back. */
+static void page_lend(struct aspace *as, struct az_page_query *q)
+{
+	uaddr_t page = ALIGN_DOWN(q->addr, PAGE_SIZE);
+	struct placement from;
+	struct region *r;
+
+	spin_lock(&as->lock);
+	r = region_find(as->regions, page);
+	if (r && r->file && !(r->flags & REGION_LINUX)) {
+		from = policy_place(r, page, PAGE_SIZE);
+		q->frame = policy_alloc(&from, 0);
+		q->ret = q->frame ? AZ_PAGE_READ : -ENOMEM;
+	}
+	if (q->frame) {
+		r->file->refs++;
+		q->file = (u64)r->file;
+		q->handle = r->file->handle;
+		q->offset = r->offset + (page - r->start);
+	}
+	spin_unlock(&as->lock);
+}
+
+/* The file may have been unmapped meanwhile; then the next thread that changes mappings has it closed. */
+static void page_take_back(struct aspace *as, struct az_page_query *q)
+{
+	uaddr_t page = ALIGN_DOWN(q->addr, PAGE_SIZE);
+	struct window w = { .start = page, .end = page + PAGE_SIZE, .file = (struct file_ref *)q->file, .offset = q->offset };
+	struct region *r;
+
+	spin_lock(&as->lock);
+	r = region_find(as->regions, page);
+	q->ret = -EAGAIN;
+	if (!q->filled)
+		q->ret = -EIO;
+	else if (window_fits(as, &w, r))
+		q->ret = page_install(as, r, page, q->frame, PAGE_SIZE);
+	if (q->ret)
+		frame_free(q->frame, 0);
+	if (q->ret == -EEXIST)
+		q->ret = 0;
+	file_put(as, w.file);
+	spin_unlock(&as->lock);
+}
+
+void aspace_page(struct aspace *as, struct az_page_query *q)
+{
+	u32 access = FAULT_NOWAIT | FAULT_NOSLEEP | (q->write ? FAULT_WRITE : FAULT_UNSHARE);
+	int code;
+
+	if (q->frame) {
+		page_take_back(as, q);
+		return;
+	}
+	q->ret = aspace_fault(as, q->addr, access, &code);
+	if (q->ret == -EAGAIN)
+		page_lend(as, q);
 }

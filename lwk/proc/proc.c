@@ -207,6 +207,20 @@ void proc_query(u32 index)
 	event_to_linux(AZ_EVENT(AZ_EV_ANSWER, index));
 }
 
+void proc_page(u32 index)
+{
+	struct proc *proc = index < AZ_PROCS ? procs[index] : NULL;
+	struct az_page_query *q = phys_to_virt(handover->page_query);
+
+	if (proc && proc->aspace)
+		aspace_page(proc->aspace, q);
+	else
+		q->ret = -EFAULT;
+	/* proc_page:A, pairs with the driver's acquire load */
+	__atomic_store_n(&q->answered, q->asked, __ATOMIC_RELEASE);
+	event_to_linux(AZ_EVENT(AZ_EV_ANSWER, index));
+}
+
 static long pop_spare(struct proc *proc)
 {
 	long slot = -EAGAIN;

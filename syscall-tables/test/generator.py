@@ -85,7 +85,7 @@ LINUX_HEADERS = """asm/ioctls.h asm/termbits.h asm/termios.h linux/sockios.h lin
 	linux/stat.h linux/resource.h linux/sched/types.h asm/signal.h asm/siginfo.h linux/sysinfo.h linux/timex.h linux/times.h
 	linux/utime.h linux/utsname.h linux/mqueue.h linux/eventpoll.h asm/poll.h linux/socket.h linux/capability.h
 	linux/keyctl.h linux/kcmp.h linux/mman.h linux/sched.h linux/wait.h linux/timerfd.h linux/membarrier.h linux/mempolicy.h
-	linux/ipc.h linux/memfd.h linux/random.h""".split()
+	linux/ipc.h linux/memfd.h linux/random.h linux/uio.h""".split()
 C_HEADERS = "sys/socket.h netinet/in.h netinet/tcp.h netinet/udp.h sys/file.h sys/eventfd.h unistd.h".split()
 IN_C_HEADERS = re.compile("(AF|EFD|SOCK|MSG|SHUT|SOL|LOCK)_|[FRWX]_OK$")
 NOT_IN_HEADERS = {"ARCH_CET_STATUS", "O_ASYNC", "SCHED_OTHER"}		# of Linux 6.1; glibc has them of its own
@@ -94,7 +94,7 @@ C_TYPES = {		# where `struct name` is not it; None: no fixed structure in Linux'
 	"f_owner": "struct f_owner_ex", "shminfo": "struct shminfo64", "file_handle": None, "ifreq": None, "gid": "__kernel_gid32_t", "i32": "int", "i64": "long",
 	"itimerspec": "struct __kernel_itimerspec", "itimerval": "struct __kernel_old_itimerval",
 	"msqid_ds": "struct msqid64_ds", "sched_param": None, "semid_ds": "struct semid64_ds", "shmid_ds": "struct shmid64_ds",
-	"siginfo": "siginfo_t", "sigset": "sigset_t", "stack": "stack_t", "timespec": "struct __kernel_timespec",
+	"siginfo": "siginfo_t", "sigset": "sigset_t", "span": "struct iovec", "stack": "stack_t", "timespec": "struct __kernel_timespec",
 	"sigevent": "sigevent_t", "timeval": "struct __kernel_old_timeval", "timex": "struct __kernel_timex", "ustat": None,
 	"utsname": "struct new_utsname",
 }

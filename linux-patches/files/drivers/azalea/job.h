@@ -14,7 +14,7 @@
  *
  * A lease belongs to the program that yod started and to all its descendants, each a job of its own.
  *
- * Locks, outermost first: az.lock, az_job.lock, look_lock, jobs_lock (job.c); az_trace.lock; mmap_lock, az_space.mirror. job_of_lock and
+ * Locks, outermost first: az.lock, az_job.lock, look_lock, jobs_lock (job.c); az_trace.lock; mmap_lock, page_lock (query.c), az_space.mirror. job_of_lock and
  * az_twin.lock: innermost, interrupts off.
  */
 #ifndef AZALEA_JOB_H
@@ -122,6 +122,8 @@ bool az_job_is_of(struct mm_struct *mm);
  */
 typedef bool az_query_each(const struct az_region *region, void *arg);
 int az_query_regions(struct az_job *job, az_query_each *each, void *arg);
+/* Has the LWK make a page present that no thread of the program waits for. 0, -EAGAIN or another -errno. Under mmap_lock. */
+int az_query_page(struct az_job *job, u64 addr, bool write);
 
 /* twin.c */
 void az_twins_init(void);

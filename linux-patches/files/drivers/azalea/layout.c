@@ -253,6 +253,7 @@ static void structures_fill(struct az_pagetable *from)
 	from->next = PAGE_ALIGN(from->next);
 	take_zeroed(from, PAGE_SIZE, &handover->time);
 	take_zeroed(from, sizeof(struct az_query), &handover->query);
+	take_zeroed(from, sizeof(struct az_page_query), &handover->page_query);
 	az.log = take_zeroed(from, sizeof(struct az_log), &handover->log);
 	take(from, LOG_SIZE, 64);
 	az.log_size = az.log->size = handover->log_size = LOG_SIZE;

@@ -4,7 +4,7 @@
  *
  * A fault on the mapping walks the LWK's page tables and inserts the frame that it finds there as an ordinary page, so that
  * get_user_pages() and with it direct I/O work. If there is none, the LWK thread whose call the faulting twin carries out is
- * asked to make it present.
+ * asked to make it present; where there is no such thread, or it cannot, an LWK CPU does so in an interrupt.
  *
  * An entry with AZ_PTE_COW has a frame that other address spaces may have too. It is never inserted: asked for it, the LWK gives the
  * page a frame of its own first. So when that happens for other reasons there is nothing to zap.
@@ -30,6 +30,7 @@
 #define PTE_FRAME	PTE_PFN_MASK
 #define TOP_SHIFT	39			/* the LWK uses four levels */
 #define TABLES_MAX	(1UL << 20)		/* more than any real process has: a corrupt tree ends the walk */
+#define FETCH_TRIES	250		/* ticks that a change of mappings may take; whoever makes it might wait for our mmap_lock */
 #define PINNED_POLL	msecs_to_jiffies(100)
 #define PINNED_BATCH	1024		/* given back in one turn: the ring has room for more, and the LWK empties it between turns */
 
@@ -176,10 +177,30 @@ static bool mirror_ask(struct az_twin *twin, u64 lwk_addr, bool write)
 }
 
 /*
+ * No thread can provide the page: somebody else than the program wants it (process_vm_readv, /proc/PID/mem), or it comes from a file and
+ * the thread that could read it waits for this call. So the LWK is asked by an interrupt.
+ */
+static vm_fault_t mirror_fetch(struct az_job *job, struct vm_fault *vmf, u64 lwk_addr)
+{
+	vm_fault_t found = 0;
+	int ret, tries;
+
+	for (tries = 0; tries < FETCH_TRIES && !found && !fatal_signal_pending(current); tries++) {
+		ret = az_query_page(job, lwk_addr, vmf->flags & FAULT_FLAG_WRITE);
+		if (ret && ret != -EAGAIN)
+			break;
+		if (ret)
+			schedule_timeout_uninterruptible(1);	/* the program is changing the mapping */
+		found = mirror_try(job, vmf, lwk_addr);
+	}
+	return found ?: VM_FAULT_SIGBUS;
+}
+
+/*
  * Asks without holding mmap_lock where Linux lets us: another thread of the program may at this moment hold an LWK lock that the
  * asked thread needs, and wait for a twin that needs mmap_lock.
  */
-static vm_fault_t mirror_ask_unlocked(struct az_twin *twin, struct vm_fault *vmf, u64 lwk_addr)
+static vm_fault_t mirror_ask_unlocked(struct az_job *job, struct az_twin *twin, struct vm_fault *vmf, u64 lwk_addr)
 {
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	struct file *file;
@@ -188,7 +209,7 @@ static vm_fault_t mirror_ask_unlocked(struct az_twin *twin, struct vm_fault *vmf
 		if (mirror_ask(twin, lwk_addr, write))
 			return VM_FAULT_NOPAGE;
 		twin->denied = 0;
-		return VM_FAULT_SIGBUS;
+		return mirror_fetch(job, vmf, lwk_addr);
 	}
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
@@ -212,9 +233,11 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf)
 	ret = mirror_try(job, vmf, lwk_addr);
 	if (ret)
 		return ret;
-	if (denied || !twin || smp_load_acquire(&twin->slot->state) != AZ_SLOT_CALL)
+	if (denied || !twin)
+		return mirror_fetch(job, vmf, lwk_addr);
+	if (smp_load_acquire(&twin->slot->state) != AZ_SLOT_CALL)
 		return VM_FAULT_SIGBUS;
-	return mirror_ask_unlocked(twin, vmf, lwk_addr);
+	return mirror_ask_unlocked(job, twin, vmf, lwk_addr);
 }
 
 /* A write to a page that was inserted read-only: take it out and fault again, which asks the LWK if need be. */

@@ -1,38 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Questions to the LWK about a process: what it has mapped. An LWK CPU answers from an interrupt into a structure that both share, so
- * there is one question at a time; az_job_look() sees to that and keeps the process alive.
+ * Questions to the LWK about a process: what it has mapped, and for a page that somebody else wants to see. An LWK CPU answers from an
+ * interrupt into structures that both share, so there is one question of each kind at a time. About mappings az_job_look() sees to that and keeps
+ * the process alive; who wants a page holds mmap_lock, hence the mapping of the mirror and with it the job.
  *
- * A program that looks at itself is answered by the CPU where its thread waits for this very call: no computing CPU is disturbed.
+ * A program that looks at itself is answered by the CPU where its thread waits for this very call, all others by one that idles if there is
+ * one: no computing CPU is disturbed.
  */
 #include <linux/io.h>
 #include <linux/slab.h>
 
 #include "job.h"
 
+static DEFINE_MUTEX(page_lock);		/* one question for a page at a time */
+
+static u32 idle_cpu_of(struct az_job *job)
+{
+	u32 cpu;
+
+	for_each_set_bit(cpu, (unsigned long *)az_job_proc(job)->cpus, az.cpu_count)
+		if (READ_ONCE(az.cpu[cpu].shared->stats.idle_since))
+			return cpu;
+	return job->cpu;
+}
+
 static u32 answering_cpu(struct az_job *job)
 {
 	struct az_twin *twin = az_twin_current(job);
-	u32 cpu = twin ? READ_ONCE(twin->slot->cpu) : job->cpu;
+	u32 cpu = twin ? READ_ONCE(twin->slot->cpu) : idle_cpu_of(job);
 
 	return cpu < az.cpu_count ? cpu : job->cpu;
 }
 
+/* Sends @event and waits until the answer has the question's number. -EIO if the LWK does not answer. */
+static int ask(struct az_job *job, u32 event, u32 *asked, u32 *answered)
+{
+	u32 number = *asked + 1;
+
+	WRITE_ONCE(*asked, number);
+	if (!az_event_to_lwk(answering_cpu(job), AZ_EVENT(event, job->proc)))
+		return -EIO;
+	/* pairs with the LWK's release in proc_query() and proc_page() */
+	wait_event(az_job_wait, smp_load_acquire(answered) == number || !az_lwk_running());
+	return READ_ONCE(*answered) == number ? 0 : -EIO;
+}
+
+/* ---- Mappings -------------------------------------------------------------------------------------------------- */
+
 /* What is mapped from @from on, as much as fits; ERR_PTR if the LWK does not answer. Valid until the next question. */
-static struct az_query *ask(struct az_job *job, u64 from)
+static struct az_query *ask_regions(struct az_job *job, u64 from)
 {
 	struct az_query *query = phys_to_virt(az.handover->query);
-	u32 number = query->asked + 1;
+	int ret;
 
 	query->from = from;
-	WRITE_ONCE(query->asked, number);
-	if (!az_event_to_lwk(answering_cpu(job), AZ_EVENT(AZ_EV_QUERY, job->proc)))
-		return ERR_PTR(-EIO);
-	/* pairs with the LWK's release in proc_query() */
-	wait_event(az_job_wait, smp_load_acquire(&query->answered) == number || !az_lwk_running());
-	if (READ_ONCE(query->answered) != number)
-		return ERR_PTR(-EIO);
-	return query->count <= AZ_QUERY_REGIONS ? query : ERR_PTR(-EIO);
+	ret = ask(job, AZ_EV_QUERY, &query->asked, &query->answered);
+	if (!ret && query->count > AZ_QUERY_REGIONS)
+		ret = -EIO;
+	return ret ? ERR_PTR(ret) : query;
 }
 
 int az_query_regions(struct az_job *job, az_query_each *each, void *arg)
@@ -45,7 +70,7 @@ int az_query_regions(struct az_job *job, az_query_each *each, void *arg)
 	int ret = copy ? 0 : -ENOMEM;
 
 	do {
-		query = ret ? ERR_PTR(ret) : ask(job, from);
+		query = ret ? ERR_PTR(ret) : ask_regions(job, from);
 		if (IS_ERR(query)) {
 			ret = PTR_ERR(query);
 			break;
@@ -57,5 +82,42 @@ int az_query_regions(struct az_job *job, az_query_each *each, void *arg)
 		from = count ? max(from + 1, copy[count - 1].end) : from;
 	} while (count == AZ_QUERY_REGIONS && from < AZ_USER_END && more && !fatal_signal_pending(current));
 	kfree(copy);
+	return ret;
+}
+
+/* ---- Pages ----------------------------------------------------------------------------------------------------- */
+
+static int ask_page(struct az_job *job, struct az_page_query *query)
+{
+	int ret = ask(job, AZ_EV_PAGE, &query->asked, &query->answered);
+
+	return ret ?: query->ret;
+}
+
+/* The LWK has given a frame for a page of a file. */
+static int page_read(struct az_job *job, struct az_page_query *query)
+{
+	const u64 arg[] = { query->handle, query->offset, query->frame, PAGE_SIZE };
+	long ret = az_file_read(job, arg);
+
+	query->filled = ret > 0;
+	if (query->filled)
+		memset(phys_to_virt(query->frame) + ret, 0, PAGE_SIZE - ret);
+	return ask_page(job, query);
+}
+
+int az_query_page(struct az_job *job, u64 addr, bool write)
+{
+	struct az_page_query *query = phys_to_virt(az.handover->page_query);
+	int ret;
+
+	mutex_lock(&page_lock);
+	query->addr = addr;
+	query->write = write;
+	query->frame = 0;
+	ret = ask_page(job, query);
+	if (ret == AZ_PAGE_READ)
+		ret = page_read(job, query);
+	mutex_unlock(&page_lock);
 	return ret;
 }
