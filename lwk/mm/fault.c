@@ -311,7 +311,7 @@ static long fault_once(struct aspace *as, uaddr_t addr, u32 access, int *si_code
 	/* somebody was faster, or the TLB has not noticed that more is allowed now */
 	if (e && (!(e & AZ_PTE_FOREIGN) || pte_writable(e) || !(access & FAULT_WRITE)))
 		goto unlock;
-	if ((access & FAULT_NOWAIT) && (r->flags & REGION_LINUX)) {
+	if ((r->flags & REGION_LINUX) ? access & FAULT_NOWAIT : r->file && (access & FAULT_NOSLEEP)) {
 		ret = -EAGAIN;
 		goto unlock;
 	}

@@ -233,10 +233,9 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf)
 	ret = mirror_try(job, vmf, lwk_addr);
 	if (ret)
 		return ret;
-	if (denied || !twin)
+	/* work that an earlier call has left behind (io_uring) may be done between calls */
+	if (denied || !twin || smp_load_acquire(&twin->slot->state) != AZ_SLOT_CALL)
 		return mirror_fetch(job, vmf, lwk_addr);
-	if (smp_load_acquire(&twin->slot->state) != AZ_SLOT_CALL)
-		return VM_FAULT_SIGBUS;
 	return mirror_ask_unlocked(job, twin, vmf, lwk_addr);
 }
 
