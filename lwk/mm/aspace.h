@@ -22,6 +22,12 @@
 #define PROT_EXEC		4u
 #define PROT_ALL		7u
 
+/* What is left of @prot while the frame may not be written. To the processor writable is readable, so it must stay that. */
+static inline u32 prot_unwritable(u32 prot)
+{
+	return prot & PROT_WRITE ? (prot & ~PROT_WRITE) | PROT_READ : prot;
+}
+
 #define MADV_NORMAL	0
 #define MADV_RANDOM	1
 #define MADV_SEQUENTIAL	2

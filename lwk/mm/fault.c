@@ -233,7 +233,7 @@ static long fault_own(struct aspace *as, const struct region *r, uaddr_t addr)
 
 static void foreign_install(struct aspace *as, const struct region *r, uaddr_t page, u64 granted)
 {
-	u32 prot = granted & 1 ? r->prot : r->prot & ~PROT_WRITE;
+	u32 prot = granted & 1 ? r->prot : prot_unwritable(r->prot);
 	u64 *entry = pt_make(as->pgd, page, PAGE_SIZE);
 	u64 old;
 

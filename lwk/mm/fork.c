@@ -109,7 +109,7 @@ static long copy_entry(struct aspace *child, const struct region *r, uaddr_t add
 		put_entry(child, to, pte_make(pte_frame(e), r->prot, span) | AZ_PTE_FOREIGN);
 	} else if (frame_share(pte_frame(e), span_order(span))) {
 		pte_set(entry, e | AZ_PTE_COW);
-		put_entry(child, to, pte_make(pte_frame(e), r->prot & ~PROT_WRITE, span) | AZ_PTE_COW);
+		put_entry(child, to, pte_make(pte_frame(e), prot_unwritable(r->prot), span) | AZ_PTE_COW);
 	} else {
 		return copy_contents(child, r, addr, pte_frame(e), span);
 	}
@@ -217,7 +217,7 @@ long fork_advise(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 	if (aspace_split(as, start) || aspace_split(as, end))
 		return -ENOMEM;
 	for_each_region(as, r, start, end) {
-		if (!ret && (r->flags & REGION_LINUX))
+		if (!ret && (r->flags & REGION_LINUX) && (advice == MADV_DONTFORK || advice == MADV_DOFORK))
 			ret = backed_advise(as, r->start, r->end, advice);	/* the proxy's fork must do the same */
 		if (!ret)
 			ret = region_advise(r, advice);

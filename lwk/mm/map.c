@@ -202,6 +202,35 @@ static long map_in_linux(struct aspace *as, const struct request *rq, uaddr_t st
 	return ret < 0 ? ret : 0;
 }
 
+/*
+ * Would Linux map the object? Asked where something must give way that a refusal leaves as it is. Only Linux knows all reasons, so it does
+ * it for a moment at a place that nobody uses.
+ */
+static long rehearse(struct aspace *as, const struct request *rq)
+{
+	uaddr_t start = region_gap(as->regions, AZ_USER_START, as->mmap_top, rq->len, PAGE_SIZE);
+	long ret = start ? map_in_linux(as, rq, start) : -ENOMEM;
+
+	if (ret)
+		return ret;
+	spin_unlock(&as->lock);
+	FORWARD(AZ_CALL_LINUX_UNMAP, start, rq->len);
+	spin_lock(&as->lock);
+	return 0;
+}
+
+/* Empties the range that the request names, if it may have it. */
+static long make_way(struct aspace *as, const struct request *rq, uaddr_t start)
+{
+	long ret = 0;
+
+	if (range_is_free(as, start, rq->len))
+		return 0;
+	if ((rq->region_flags & REGION_LINUX) && !is_anonymous(rq->args))
+		ret = rehearse(as, rq);
+	return ret ? ret : range_unmap(as, start, start + rq->len);
+}
+
 /* Fills @r with the request, at the address it gets. On error nothing is charged and nothing new is mapped. */
 static long map_region(struct aspace *as, const struct request *rq, struct region *r)
 {
@@ -217,9 +246,11 @@ static long map_region(struct aspace *as, const struct request *rq, struct regio
 	r->flags = rq->region_flags;
 	r->file = rq->file;
 	r->offset = is_anonymous(rq->args) ? 0 : rq->args->offset;
+	if ((rq->args->flags & MAP_TYPE) == MAP_SHARED_VALIDATE && (rq->args->flags & MAP_FIXED_NOREPLACE))
+		return -EOPNOTSUPP;	/* none of the flags that Linux knows to be meant */
 	ret = aspace_room(as, rq->len, region_is_data(r) ? rq->len : 0, range_mapped(as, r->start, r->end));
 	if (!ret && wants_fixed(rq->args))
-		ret = range_unmap(as, r->start, r->end);
+		ret = make_way(as, rq, start);
 	if (!ret && !aspace_promise(as, charge))
 		ret = -ENOMEM;
 	if (!ret && (r->flags & REGION_LINUX)) {
@@ -273,13 +304,26 @@ static bool wants_presence(const struct request *rq)
 	return (rq->args->flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
 }
 
+/* What else may be wrong with a request for a file is found after a descriptor that names none. */
+static long refuse(const struct request *rq, long err)
+{
+	long handle;
+
+	if (rq->shm || is_anonymous(rq->args) || (rq->args->offset & (PAGE_SIZE - 1)))
+		return err;
+	handle = FORWARD(AZ_CALL_FILE_OPEN, rq->args->fd, rq->args->prot, rq->args->flags);
+	if (handle >= 0)
+		FORWARD(AZ_CALL_FILE_CLOSE, handle);
+	return handle == -EBADF ? -EBADF : err;
+}
+
 static long map_any(struct aspace *as, struct request *rq)
 {
 	const struct map_args *a = rq->args;
 	long ret = check_args(a, &rq->len);
 
 	if (ret)
-		return ret;
+		return refuse(rq, ret);
 	request_flags(rq);
 	ret = aspace_lock_new(as, a->flags, rq->len, &rq->region_flags);
 	if (ret)

@@ -34,8 +34,6 @@ static long protect_room(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot
 	u64 data = 0;
 
 	for_each_region(as, r, start, end) {
-		if ((r->flags & REGION_KERNEL) && (prot & PROT_WRITE))
-			return -EACCES;
 		if ((prot & PROT_WRITE) && !region_is_data(r) && !(r->flags & (REGION_SHARED | REGION_SMALL)))
 			data += r->end - r->start;
 	}
@@ -44,22 +42,47 @@ static long protect_room(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot
 	return 0;
 }
 
-/* Linux's own mappings keep in step. Linux may refuse: EACCES for a file that is open for reading only. */
-static long protect_linux(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
+/* What forbids the rights to all of [start, *end), which begins and ends where regions do; what comes before that may have them. */
+static long protect_obstacle(struct aspace *as, uaddr_t start, uaddr_t *end, u32 prot) REQUIRES(as->lock)
+{
+	long err = 0;
+
+	while (start < *end && !err) {
+		struct region *r = region_find(as->regions, start);
+
+		if (!r)
+			err = -ENOMEM;
+		else if ((r->flags & REGION_KERNEL) && (prot & PROT_WRITE))
+			err = -EACCES;
+		if (err)
+			*end = start;
+		else
+			start = r->end;
+	}
+	return err;
+}
+
+/*
+ * Linux's own mappings keep in step, up to where Linux refuses: EACCES for a file that is open for reading only. Drops the lock
+ * meanwhile.
+ */
+static long protect_linux(struct aspace *as, uaddr_t start, uaddr_t *end, u32 prot) REQUIRES(as->lock)
 {
 	struct region *r;
 	long ret;
 
-	for_each_region(as, r, start, end) {
-		uaddr_t from = max(start, r->start), to = min(end, r->end);
+	for_each_region(as, r, start, *end) {
+		uaddr_t from = r->start;
 
 		if (!(r->flags & REGION_LINUX))
 			continue;
 		spin_unlock(&as->lock);
-		ret = FORWARD(LINUX_MPROTECT, from, to - from, prot);
+		ret = FORWARD(LINUX_MPROTECT, from, r->end - from, prot);
 		spin_lock(&as->lock);
-		if (ret < 0)
+		if (ret < 0) {
+			*end = from;
 			return ret;
+		}
 	}
 	return 0;
 }
@@ -98,7 +121,7 @@ void range_allow(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool z
 			entry_settle(entry, span);
 		/* a write fault will ask Linux, or give the page a frame of its own */
 		if ((e & AZ_PTE_COW) || ((e & AZ_PTE_FOREIGN) && !pte_writable(e)))
-			pte_protect(entry, prot & ~PROT_WRITE);
+			pte_protect(entry, prot_unwritable(prot));
 		else
 			pte_protect(entry, prot);
 	}
@@ -117,34 +140,32 @@ void range_merge(struct aspace *as, uaddr_t start, uaddr_t end)
 	}
 }
 
+/* As Linux: an obstacle is told when all before it is done. */
 static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
 {
 	bool mirrored = false;
+	long ret, obstacle, refusal;
 	u64 charge;
-	long ret;
 
 	if (aspace_split(as, start) || aspace_split(as, end))
 		return -ENOMEM;
-	ret = range_whole(as, start, end);
-	if (!ret)
-		ret = protect_room(as, start, end, prot);
+	obstacle = protect_obstacle(as, start, &end, prot);
+	ret = protect_room(as, start, end, prot);
 	if (ret)
 		return ret;
 	charge = missing_charge(as, start, end, prot);
 	if (!aspace_promise(as, charge))
 		return -ENOMEM;
-	ret = protect_linux(as, start, end, prot);
+	refusal = protect_linux(as, start, &end, prot);
 	/* pages that were touched while Linux was asked have been charged by themselves */
-	aspace_uncharge(as, charge - (ret ? 0 : missing_charge(as, start, end, prot)));
-	if (ret)
-		return ret;
+	aspace_uncharge(as, charge - missing_charge(as, start, end, prot));
 	if (protect_regions(as, start, end, prot))
 		mirrored = range_hide(as, start, end);
 	if (mirrored)
 		ret = range_zap(as, start, end);
 	if (!ret)
 		range_allow(as, start, end, prot, mirrored);
-	return ret;
+	return ret ? ret : refusal ? refusal : obstacle;
 }
 
 /* PROT_GROWSDOWN: the range begins where the stack that it is in does. */

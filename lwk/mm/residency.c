@@ -71,25 +71,28 @@ static long region_populate(struct aspace *as, const struct region *r, bool writ
 {
 	long ret = 0;
 
-	if (write ? !(r->prot & PROT_WRITE) : !r->prot)
+	if (!(r->prot & (write ? PROT_WRITE : PROT_READ)))
 		return -EINVAL;
 	if (r->flags & REGION_LINUX)
 		ret = FORWARD(LINUX_MADVISE, r->start, r->end - r->start, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 	return ret ? ret : aspace_populate(as, r->start, r->end - r->start, write);
 }
 
+/* Holes are passed over, and reported at the end. */
 long aspace_populate_all(struct aspace *as, uaddr_t addr, u64 len, bool write)
 {
 	uaddr_t end = addr + len;
+	long ret, hole = 0;
 	struct region r;
-	long ret;
 
 	for (; addr < end; addr = r.end) {
-		if (!region_copy_next(as, addr, end, &r) || r.start > addr)
+		if (!region_copy_next(as, addr, end, &r))
 			return -ENOMEM;
+		if (r.start > addr)
+			hole = -ENOMEM;
 		ret = region_populate(as, &r, write);
 		if (ret)
 			return ret;
 	}
-	return 0;
+	return hole;
 }

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -235,6 +236,42 @@ static void stack(void)
 	ok("large stack frame", large[0] == 1);
 }
 
+/* What a call that fails has done, and what it must not have done. */
+static void half_done(void)
+{
+	int fd = need("open", open("file", O_RDONLY));
+	char *p = map(8 * PAGE, RW);
+
+	memset(p, 6, 8 * PAGE);
+	munmap(p + 4 * PAGE, PAGE);
+	say("mprotect up to a hole", mprotect(p, 8 * PAGE, PROT_READ));
+	printf("writable: %d %d %d\n", writable(p), writable(p + 3 * PAGE), writable(p + 5 * PAGE));
+	say("MADV_POPULATE_WRITE beyond a hole", madvise(p + 4 * PAGE, 4 * PAGE, 23));
+	say("of nothing writable", madvise(p, 8 * PAGE, 23));
+	mprotect(p, PAGE, PROT_WRITE);
+	say("MADV_POPULATE_READ of nothing readable", madvise(p, PAGE, 22));
+	say("shared writable over something", map_error(p + 6 * PAGE, PAGE, RW, MAP_SHARED | MAP_FIXED, fd, 0));
+	printf("still there: %d\n", p[6 * PAGE]);
+	say("no length and no file", map_error(NULL, 0, RW, MAP_PRIVATE, 777, 0));
+	say("a flag that is not validated", map_error(p + 4 * PAGE, PAGE, PROT_READ, MAP_SHARED_VALIDATE | MAP_FIXED_NOREPLACE, fd, 0));
+	say("MADV_KEEPONFORK of shared", madvise(mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0), PAGE, MADV_KEEPONFORK));
+	close(fd);
+}
+
+/* To the processor what can be written can be read. */
+static void write_only(void)
+{
+	volatile char *p = map(4 * PAGE, PROT_WRITE);
+	int status = 0, pid;
+
+	p[0] = p[PAGE] = 5;
+	pid = need("fork", fork());
+	if (!pid)
+		_exit(p[0] + p[PAGE]++);
+	need("waitpid", waitpid(pid, &status, 0));
+	printf("a child read what it could only write: %d, the parent %d\n", WEXITSTATUS(status), p[PAGE]);
+}
+
 static void growing_stack(void)
 {
 	char *room = map(8 * MB, PROT_NONE), *p = room + 4 * MB;
@@ -270,5 +307,7 @@ int main(void)
 	stress();
 	stack();
 	growing_stack();
+	half_done();
+	write_only();
 	return 0;
 }

@@ -147,7 +147,10 @@ static void linux_errors_of_addresses(void **state)
 	assert_int_equal(map(0, PAGE_SIZE, RW, PRIVATE, 3, 1ULL << 63), -EOVERFLOW);
 	assert_int_equal(map(0, 2 * PAGE_SIZE, RW, PRIVATE, 3, (1ULL << 63) - PAGE_SIZE), -EOVERFLOW);
 	assert_int_equal(map_anon(0, MB, RW, LOW | HUGETLB | 30u << 26), -EINVAL);
-	assert_int_equal(fake.opened, 0);
+	assert_int_equal(map(0, 0, RW, PRIVATE, 3, 0), -EINVAL);
+	assert_int_equal(map(0, 0, RW, PRIVATE, 99, 0), -EBADF);
+	assert_int_equal(map(0, 0, RW, PRIVATE, 99, 1), -EINVAL);
+	assert_int_equal(fake.opened, fake.closed);
 }
 
 static void placement(void **state)
