@@ -60,6 +60,12 @@ struct az_ioc_serve {
 #define AZ_SERVE_RESULT		1
 #define AZ_SERVE_NEW		2
 
+/* The proxy's handler has caught a signal of the program. */
+struct az_ioc_signal {
+	uint64_t siginfo;		/* in: address of Linux's siginfo_t */
+	uint64_t mask;			/* in, out: what the twin blocks from when the handler returns */
+};
+
 struct az_ioc_log {
 	uint64_t offset;		/* in: first byte wanted, counted from boot; out: first byte given (older ones are lost) */
 	uint64_t buffer;
@@ -74,7 +80,7 @@ struct az_ioc_log {
 #define AZ_IOC_CREATE		_IOWR('Z', 5, struct az_ioc_create)
 #define AZ_IOC_START		_IOW('Z', 6, struct az_ioc_start)
 #define AZ_IOC_SERVE		_IOWR('Z', 7, struct az_ioc_serve)
-#define AZ_IOC_SIGNAL		_IOW('Z', 8, uint8_t[128])
+#define AZ_IOC_SIGNAL		_IOWR('Z', 8, struct az_ioc_signal)
 #define AZ_IOC_CHILD		_IOR('Z', 9, struct az_ioc_child)
 #define AZ_IOC_EXECUTABLE	_IO('Z', 10)	/* may the caller execute the file of this descriptor: EACCES, ETXTBSY;
 						   0: yes; 1: and yod wants it to run on Linux */

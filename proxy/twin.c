@@ -21,7 +21,7 @@
 /* Where the interrupted registers lie in what Linux gives a signal handler (struct ucontext on x86-64). */
 struct context {
 	uint64_t flags, link, stack[3];
-	uint64_t r8_to_r15[8], rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip;
+	uint64_t r8_to_r15[8], rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, others[15], sigmask;
 };
 
 /* New twins of one call, on the stack of the twin that makes them and waits for them. */
@@ -73,13 +73,15 @@ void restore_signals(uint64_t old)
 void on_signal(int sig, void *siginfo, void *context)
 {
 	struct context *c = context;
+	struct az_ioc_signal signal = { .siginfo = (uint64_t)siginfo, .mask = c->sigmask };
 
 	(void)sig;
 	if (c->rip == (uint64_t)user_call_insn) {
 		c->rip += 2;
 		c->rax = -(uint64_t)ERESTARTSYS;
 	}
-	sys3(__NR_ioctl, start_info.fd, AZ_IOC_SIGNAL, (uint64_t)siginfo);
+	if (sys3(__NR_ioctl, start_info.fd, AZ_IOC_SIGNAL, (uint64_t)&signal) == 0)
+		c->sigmask = signal.mask;
 }
 
 static long serve_ioctl(struct az_ioc_serve *serve)

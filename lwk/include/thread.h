@@ -149,6 +149,7 @@ struct proc {
 	bool telling;			/* p: a thread tells Linux about signals; only that one changes actions and claims */
 	struct list tellers;		/* p: struct teller, who want to do so next */
 	u16 claims[64];			/* whoever tells: threads that wait for the signal in rt_sigtimedwait(2) */
+	u64 claimed;			/* whoever tells: ignored ones that stay claimed when nobody waits any more */
 	u64 vdso_base;			/* I */
 	u32 membarrier;			/* a: registrations of membarrier(2) */
 	u64 missed[SYSCALL_WORDS];	/* a: calls by number that were refused for now and are in the log */
@@ -281,6 +282,8 @@ void exec_main(void *arg);
 /* ---- proc/signal.c ---- */
 /* Queues Linux's siginfo for @t; a full memory drops the information, not the signal. */
 void signal_post(struct thread *t, const u8 info[128]);
+/* Before another program takes over: what is ignored Linux ignores again. */
+void signal_disclaim(struct proc *proc);
 /* A fault of the program itself: delivered even if blocked or ignored, then by default action. */
 void signal_force(u32 sig, s32 code, uaddr_t addr);
 /* The slow way out of the kernel, full frame: restarts, signals, ending. May not return. */

@@ -27,26 +27,42 @@ static u32 info_signal(const u8 info[128])
 /* The mask is also in the slot: the twin applies it when a signal arrives, and says in twin_masked that Linux may hold some back. */
 void signal_set_mask(struct thread *t, u64 mask)
 {
-	u64 opened = t->sigmask & ~mask;
+	u64 opened = t->sigmask & ~mask, held;
 
 	t->sigmask = mask & ~SIG_UNBLOCKABLE;
-	__atomic_store_n(&t->slot->sigmask, t->sigmask, __ATOMIC_SEQ_CST);
+	held = __atomic_exchange_n(&t->slot->sigmask, t->sigmask, __ATOMIC_SEQ_CST);
 	if (opened & t->sigpending)
 		thread_interrupt(t, WORK_SIGNAL);
-	if (opened && __atomic_load_n(&t->slot->twin_masked, __ATOMIC_SEQ_CST))
+	if (held & ~mask && __atomic_load_n(&t->slot->twin_masked, __ATOMIC_SEQ_CST))
 		FORWARD(NR_RT_SIGPROCMASK, t->sigmask);
+}
+
+/*
+ * A handler will run for @sig, so what that blocks Linux keeps pending from now on: then it is Linux that says in which order signals come,
+ * as it would if it made the frames itself. @next: others that are not blocked came before this one.
+ */
+static void foresee_mask(struct thread *t, u32 sig, bool next) REQUIRES(t->proc->lock)
+{
+	struct ksigaction *act = &t->proc->action[sig - 1];
+	u64 mask = next ? t->slot->sigmask : t->sigmask;
+
+	if (act->handler == SIG_DFL || act->handler == SIG_IGN || mask & SIGBIT(sig))
+		return;
+	__atomic_store_n(&t->slot->sigmask, mask | act->mask | (act->flags & SA_NODEFER ? 0 : SIGBIT(sig)), __ATOMIC_SEQ_CST);
 }
 
 void signal_post(struct thread *t, const u8 info[128])
 {
 	struct sigqueue *q = kmalloc(sizeof(*q));
 	u32 sig = info_signal(info);
+	bool next;
 
 	if (!sig || sig > 64) {
 		kfree(q);
 		return;
 	}
 	spin_lock(&t->proc->lock);
+	next = t->sigpending & ~t->sigmask;
 	t->sigpending |= SIGBIT(sig);
 	if (q) {
 		memcpy(q->info, info, sizeof(q->info));
@@ -55,36 +71,39 @@ void signal_post(struct thread *t, const u8 info[128])
 	if (t->awaited & SIGBIT(sig)) {		/* Linux keeps all others pending, as if the thread had blocked them again already */
 		t->slot->sigmask |= t->awaited;
 		t->awaited = 0;
+	} else if (!t->awaited) {
+		foresee_mask(t, sig, next);
 	}
 	spin_unlock(&t->proc->lock);
 	thread_interrupt(t, WORK_SIGNAL);	/* even if it is blocked: the thread may be unblocking it just now */
 }
 
-/* The queue entry of the lowest wanted pending signal goes to @info (a bare number if memory was short); 0 if there is none. */
+/* The first queued signal of those wanted goes to @info (a bare number if memory was short); 0 if there is none. */
 u32 signal_dequeue(struct thread *t, u64 wanted, u8 info[128])
 {
 	struct list *at, *next;
-	bool found = false, more = false;
+	bool more = false;
 	u32 sig = 0;
 
 	spin_lock(&t->proc->lock);
-	if (t->sigpending & wanted)
-		sig = __builtin_ctzll(t->sigpending & wanted) + 1;
-	memset(info, 0, 128);
-	*(u32 *)info = sig;
 	list_for_each_safe(at, next, &t->sigqueue) {
 		struct sigqueue *q = list_entry(at, struct sigqueue, link);
 
-		if (!sig || info_signal(q->info) != sig)
-			continue;
-		if (found) {
+		if (sig && info_signal(q->info) == sig) {
 			more = true;
 			break;
 		}
-		found = true;
+		if (sig || !(SIGBIT(info_signal(q->info)) & wanted))
+			continue;
 		memcpy(info, q->info, 128);
+		sig = info_signal(info);
 		list_del(&q->link);
 		kfree(q);
+	}
+	if (!sig && t->sigpending & wanted) {
+		sig = __builtin_ctzll(t->sigpending & wanted) + 1;
+		memset(info, 0, 128);
+		*(u32 *)info = sig;
 	}
 	if (sig && !more)
 		t->sigpending &= ~SIGBIT(sig);
@@ -200,7 +219,8 @@ static void deliver(struct thread *t, struct frame *f, u32 sig, const u8 info[12
 	t->restore_sigmask = false;
 	if (t->altstack.flags & SS_AUTODISARM)
 		t->altstack = (struct altstack){ .flags = SS_DISABLE };
-	signal_set_mask(t, t->sigmask | act.mask | (act.flags & SA_NODEFER ? 0 : SIGBIT(sig)));
+	/* Linux knows this mask already, unless several handlers begin at once: then it learns the last one */
+	t->sigmask |= act.mask | (act.flags & SA_NODEFER ? 0 : SIGBIT(sig));
 }
 
 /* Faults come first, as in Linux: they tell of the registers as they are, not of those with which a handler begins. */
@@ -263,6 +283,8 @@ void leave_kernel(struct frame *f)
 		if (t->restore_sigmask) {
 			t->restore_sigmask = false;
 			signal_set_mask(t, t->saved_sigmask);
+		} else if (t->slot->sigmask != t->sigmask) {	/* not all was as foreseen */
+			signal_set_mask(t, t->sigmask);
 		}
 	} while (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE));
 	if (syscall)

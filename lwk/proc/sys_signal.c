@@ -58,7 +58,7 @@ static void tell_end(struct proc *proc)
 /* While a thread waits for a signal that has no handler, Linux must not perform its default action: to Linux it has one. */
 static u64 told_class(const struct proc *proc, u32 sig, uaddr_t handler)
 {
-	return handler == SIG_DFL && proc->claims[sig - 1] ? CLASS_HANDLER : handler_class(handler);
+	return proc->claims[sig - 1] || proc->claimed & SIGBIT(sig) ? CLASS_HANDLER : handler_class(handler);
 }
 
 /* ---- Actions ---- */
@@ -70,14 +70,15 @@ static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new,
 
 	tell_begin(proc);
 	*old = signal_action(proc, sig);
-	class = told_class(proc, sig, new->handler);
-	if (class != told_class(proc, sig, old->handler) || ((new->flags ^ old->flags) & 7))
+	class = proc->claims[sig - 1] ? CLASS_HANDLER : handler_class(new->handler);
+	if (class != told_class(proc, sig, old->handler) || ((new->flags ^ old->flags) & 7) || proc->claimed & SIGBIT(sig))
 		ret = FORWARD(NR_RT_SIGACTION, sig, class, new->flags);
 	if (!ret) {
 		spin_lock(&proc->lock);
 		proc->action[sig - 1] = *new;
 		proc->action[sig - 1].mask &= ~SIG_UNBLOCKABLE;
 		spin_unlock(&proc->lock);
+		proc->claimed &= ~SIGBIT(sig);
 	}
 	tell_end(proc);
 	return ret;
@@ -171,26 +172,52 @@ long do_rt_sigsuspend(uaddr_t set, u64 sigsetsize)
 	return wait_for_signal(t);
 }
 
-/* The first thread that waits for a signal claims it, the last one gives it back. True if Linux must be told. */
+/* The first thread that waits for a signal claims it, the last one gives it back. */
 static bool claim_changes(struct proc *proc, u32 sig, bool claim)
 {
 	u16 *claims = &proc->claims[sig - 1];
-	bool changes = claim ? !(*claims)++ : !--*claims;
 
-	return changes && signal_action(proc, sig).handler == SIG_DFL;
+	return claim ? !(*claims)++ : !--*claims;
 }
 
-/* Those which are ignored by default stay claimed: Linux would drop such a signal with what is pending; the LWK can ignore it as well. */
+/*
+ * Tells Linux of claims that come or go. Those of signals which are ignored, by default or not, stay: Linux would drop what is pending of
+ * them, and the LWK can ignore them as well.
+ */
+static void claim_tell(struct proc *proc, u32 sig, bool claim)
+{
+	uaddr_t handler = signal_action(proc, sig).handler;
+
+	if (handler_class(handler) == CLASS_HANDLER || proc->claimed & SIGBIT(sig))
+		return;
+	if (claim)
+		FORWARD(NR_RT_SIGACTION, sig, CLASS_HANDLER, 0);
+	else if (handler == SIG_IGN || SIG_IGNORED_BY_DEFAULT & SIGBIT(sig))
+		proc->claimed |= SIGBIT(sig);
+	else
+		FORWARD(NR_RT_SIGACTION, sig, CLASS_DEFAULT, 0);
+}
+
 static void claim_signals(struct proc *proc, u64 set, bool claim)
 {
 	tell_begin(proc);
 	for (u32 sig = 1; sig <= 64; sig++) {
-		if (!(set & SIGBIT(sig)) || !claim_changes(proc, sig, claim))
-			continue;
-		if (claim || !(SIG_IGNORED_BY_DEFAULT & SIGBIT(sig)))
-			FORWARD(NR_RT_SIGACTION, sig, told_class(proc, sig, SIG_DFL), 0);
+		if (set & SIGBIT(sig) && claim_changes(proc, sig, claim))
+			claim_tell(proc, sig, claim);
 	}
 	tell_end(proc);
+}
+
+void signal_disclaim(struct proc *proc)
+{
+	tell_begin(proc);
+	for (u32 sig = 1; sig <= 64; sig++) {
+		if (proc->claimed & SIGBIT(sig) && signal_action(proc, sig).handler == SIG_IGN)
+			FORWARD(NR_RT_SIGACTION, sig, CLASS_IGNORE, 0);
+	}
+	proc->claimed = 0;
+	tell_end(proc);
+}
 }
 
 static long take_wanted(struct thread *t, u64 set, uaddr_t info_addr)

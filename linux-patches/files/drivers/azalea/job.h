@@ -158,7 +158,7 @@ void az_signal_apply_mask(struct az_twin *twin);
 void az_signal_block_all(void);
 long az_signal_action(struct az_job *job, const u64 *arg);
 void az_signal_die(struct az_twin *twin, const u64 *arg);
-long az_signal_deliver(struct az_job *job, const void __user *siginfo);
+long az_signal_deliver(struct az_job *job, struct az_ioc_signal __user *user);
 
 /* mirror.c */
 int az_mirror_map(struct az_job *job, struct vm_area_struct *vma);

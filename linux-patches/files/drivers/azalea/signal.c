@@ -45,6 +45,19 @@ void az_signal_unguard(void)
 	real_blocked_set(false);
 }
 
+/* What the twin is to block now. */
+static u64 mask_wanted(struct az_slot *slot)
+{
+	u64 mask;
+
+	/* mask_wanted:A, pairs with signal_set_mask() of the LWK: one of us sees what the other wrote */
+	xchg(&slot->twin_masked, 1);
+	mask = READ_ONCE(slot->sigmask);
+	if (!mask)
+		WRITE_ONCE(slot->twin_masked, 0);
+	return mask;
+}
+
 /* Not while a call's own temporary mask (ppoll and the like) is in force: Linux delivers by that one, then restores. */
 void az_signal_apply_mask(struct az_twin *twin)
 {
@@ -52,12 +65,8 @@ void az_signal_apply_mask(struct az_twin *twin)
 
 	if (twin->dying || test_restore_sigmask())
 		return;
-	/* az_signal_apply_mask:A, pairs with signal_set_mask() of the LWK: one of us sees what the other wrote */
-	xchg(&twin->slot->twin_masked, 1);
-	mask.sig[0] = READ_ONCE(twin->slot->sigmask);
+	mask.sig[0] = mask_wanted(twin->slot);
 	set_current_blocked(&mask);
-	if (sigisemptyset(&mask))
-		WRITE_ONCE(twin->slot->twin_masked, 0);
 }
 
 void az_signal_block_all(void)
@@ -103,22 +112,40 @@ static bool mailbox_is_empty(const struct az_slot *slot)
 	return smp_load_acquire(&slot->sig_full) == 0 || READ_ONCE(slot->state) == AZ_SLOT_EXIT;
 }
 
+static bool more_is_pending(void)
+{
+	bool more;
+
+	spin_lock_irq(&current->sighand->siglock);
+	more = !sigisemptyset(&current->pending.signal) || !sigisemptyset(&current->signal->shared_pending.signal);
+	spin_unlock_irq(&current->sighand->siglock);
+	return more;
+}
+
 /*
  * Called by the proxy's handler, all signals blocked. Returns when the LWK has the signal: the result of the call that it
- * interrupted is stored only afterwards, so the LWK cannot restart that call before it knows why it ended.
+ * interrupted is stored only afterwards, so the LWK cannot restart that call before it knows why it ended. By then the slot's mask is the
+ * one that the program's handler will have: if more is pending, that mask decides whether it follows at once. And if the call had
+ * opened a mask of its own (ppoll), what the thread blocks outside of that call does not apply in its handler.
  */
-long az_signal_deliver(struct az_job *job, const void __user *siginfo)
+long az_signal_deliver(struct az_job *job, struct az_ioc_signal __user *user)
 {
 	struct az_twin *twin = az_twin_current(job);
+	struct az_ioc_signal signal;
 	struct az_slot *slot;
 
 	if (!twin)
 		return -EINVAL;
 	slot = twin->slot;
-	if (copy_from_user(slot->siginfo, siginfo, sizeof(slot->siginfo)))
+	if (copy_from_user(&signal, user, sizeof(signal)) ||
+	    copy_from_user(slot->siginfo, u64_to_user_ptr(signal.siginfo), sizeof(slot->siginfo)))
 		return -EFAULT;
 	twin->delivered = true;
 	smp_store_release(&slot->sig_full, 1);
 	az_twin_event(twin, AZ_EV_SIGNAL);
-	return wait_event_killable(twin->wait, mailbox_is_empty(slot) || !az_lwk_running()) ? -EINTR : 0;
+	if (wait_event_killable(twin->wait, mailbox_is_empty(slot) || !az_lwk_running()))
+		return -EINTR;
+	if (!more_is_pending() && !(signal.mask & ~READ_ONCE(slot->sigmask)))
+		return 0;
+	return put_user(mask_wanted(slot), &user->mask);
 }
