@@ -72,7 +72,8 @@ static void kernel_page_fault(struct frame *f, u64 addr)
 
 	if (!fixup && addr < AZ_USER_END) {
 		fixup = extable_find(extable_start, extable_end, f->ip);
-		if (fixup && this_cpu()->current->proc &&
+		/* one that is killed may find entries that stay hidden, since what hid them was cut short: it would come back for ever */
+		if (fixup && this_cpu()->current->proc && !(__atomic_load_n(&this_cpu()->current->work, __ATOMIC_ACQUIRE) & WORK_KILL) &&
 		    aspace_fault(this_cpu()->current->proc->aspace, addr, error & PF_WRITE ? FAULT_WRITE : 0, &code) == 0)
 			return;
 	}
