@@ -252,8 +252,8 @@ enum az_call {
 					   the proxy clones itself and has the nascent process started; pid */
 	AZ_CALL_EXEC,			/* (dirfd, path, argv, envp, flags of execveat, nascent id) the proxy executes itself anew, or the
 					   program itself if it is not one for the LWK; returns only if that fails */
-	AZ_CALL_MORE_TWINS,		/* (n) proxy makes n twins, each announced by AZ_EV_SPARE before this call returns;
-					   number made, or -EAGAIN */
+	AZ_CALL_MORE_TWINS,		/* (n, stamp) proxy makes n twins, each announced by AZ_EV_SPARE before this call returns, with the
+					   stamp as arg[0] of its SPARE slot; number made, or why none was */
 	AZ_CALL_DIE,			/* (signal, si_code, address) the process dies by this signal, never returns */
 	AZ_CALL_EXEC_FAILED,		/* (errno, enum az_exec_fault) proxy says so and exits 126 or 127, never returns */
 	AZ_CALL_FILE_OPEN,		/* (fd, prot, flags) for mmap: checks as Linux does, holds the file; handle >= 0 */
@@ -275,6 +275,7 @@ enum az_call {
 	AZ_CALL_AIO_DESTROY,		/* (context) io_destroy; bytes of the ring, 0 if the program has unmapped it already */
 	AZ_CALL_CAPABLE,		/* (capability) 1 if the thread has it, else 0 */
 	AZ_CALL_TRACE,			/* (physical address, length, enum az_trace_kind, length of the name) text for the trace, in LWK memory */
+	AZ_CALL_ALONE,			/* () 1 if the process has no other thread, else 0 after a moment, in which one may have ended */
 	AZ_CALL_USER,			/* never sent: calls from here on are made by the proxy in user space */
 };
 

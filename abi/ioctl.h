@@ -54,7 +54,7 @@ struct az_ioc_child {
 struct az_ioc_serve {
 	uint32_t nr;			/* out */
 	uint32_t flags;			/* in: AZ_SERVE_RESULT: ret answers the call handed out before; AZ_SERVE_NEW: a new twin */
-	uint64_t arg[6];		/* out */
+	uint64_t arg[6];		/* out; in with AZ_SERVE_NEW: arg[0] is the stamp, as of AZ_CALL_MORE_TWINS */
 	int64_t ret;			/* in */
 };
 #define AZ_SERVE_RESULT		1

@@ -28,6 +28,7 @@ struct context {
 struct batch {
 	uint32_t pending;		/* atomic: threads that have not yet reported */
 	uint32_t failed;		/* atomic */
+	uint64_t stamp;			/* for the LWK */
 };
 
 /* At the low end of a twin's stack. */
@@ -145,8 +146,8 @@ static void wait_for(struct batch *batch)
 
 static void twin_main(void *arg)
 {
-	struct az_ioc_serve request = { .flags = AZ_SERVE_NEW };
 	struct twin *twin = arg;
+	struct az_ioc_serve request = { .flags = AZ_SERVE_NEW, .arg = { twin->batch->stamp } };
 	long ret = serve_ioctl(&request);
 
 	report(twin->batch, ret != 0);
@@ -155,36 +156,40 @@ static void twin_main(void *arg)
 	serve(twin);
 }
 
-static int make_twin(struct batch *batch)
+/* 0 or -errno. */
+static long make_twin(struct batch *batch)
 {
 	void *top;
 	struct twin *twin = stack_create(&top);
+	long ret;
 
 	if (!twin)
-		return 0;
+		return -ENOMEM;
 	twin->batch = batch;
 	sys3(__NR_madvise, (uint64_t)twin->stack, STACK_SIZE + GUARD_SIZE, MADV_DONTFORK);	/* a forked process has one thread */
 	__atomic_fetch_add(&batch->pending, 1, __ATOMIC_RELAXED);
-	if (thread_start(TWIN_FLAGS, top, twin_main, twin) > 0)
-		return 1;
+	ret = thread_start(TWIN_FLAGS, top, twin_main, twin);
+	if (ret > 0)
+		return 0;
 	__atomic_fetch_sub(&batch->pending, 1, __ATOMIC_RELAXED);
 	stack_destroy(twin);
-	return 0;
+	return ret;
 }
 
 /* New twins start with all signals blocked: they have no LWK thread yet. */
-static long more_twins(uint64_t wanted)
+static long more_twins(uint64_t wanted, uint64_t stamp)
 {
-	struct batch batch = { 0 };
+	struct batch batch = { .stamp = stamp };
 	uint64_t made = 0, mask;
+	long ret = 0;
 
 	block_signals(&mask);
-	while (made < wanted && make_twin(&batch))
+	while (made < wanted && !(ret = make_twin(&batch)))
 		made++;
 	wait_for(&batch);
 	restore_signals(mask);
 	made -= batch.failed;
-	return made ? (long)made : -EAGAIN;
+	return made ? (long)made : ret ? ret : -EAGAIN;
 }
 
 /* ---- Calls handed out by the driver ---------------------------------------------------------------------------- */
@@ -201,7 +206,7 @@ static long make_call(struct twin *twin, const struct az_ioc_serve *serve)
 	case AZ_CALL_EXEC:
 		return exec_program(serve->arg);
 	case AZ_CALL_MORE_TWINS:
-		return more_twins(serve->arg[0]);
+		return more_twins(serve->arg[0], serve->arg[1]);
 	case __NR_exit:
 		if (twin)
 			end_twin(twin, serve->arg[0]);

@@ -37,7 +37,9 @@ def action(row, handler):
 	if row.disposition == "refuse":
 		value = f"syscall_not_yet(f, {row.errno})" if row.is_not_yet else f"-{row.errno}"
 		return f"return {value}; /* {row.errno_name} */"
-	return f"return forward_call({handler.nr}, f);" if row.disposition == "forward" else call(handler)
+	if row.disposition == "forward":
+		return f"return {'forward_stamp' if row.stamp else 'forward_call'}({handler.nr}, f);"
+	return call(handler)
 
 
 def proto_header(table):
@@ -46,6 +48,8 @@ def proto_header(table):
 		'#include "types.h"', "", "struct frame;", "",
 		"/* has the twin of the calling thread run call nr with the arguments in f; -ERRNO or the result */",
 		"long forward_call(u64 nr, struct frame *f);",
+		"/* the same for a call that changes what a new thread inherits from the calling one */",
+		"long forward_stamp(u64 nr, struct frame *f);",
 		"/* says in the log, once per process, that the program has met a call that is refused for now; -err */",
 		"long syscall_not_yet(struct frame *f, long err);", "",
 		*(f"long sys_{r.name}({parameters(r)});" for r in handlers), ""])

@@ -41,7 +41,7 @@ class Row:
 	"""A call, or with `parent` set one op of a call; then nr is the op, or None for the last sub-row, `.*`"""
 	def __init__(self, line, nr, name, parent=None):
 		self.line, self.nr, self.name, self.parent = line, nr, name, parent
-		self.disposition, self.errno, self.full = None, 0, False
+		self.disposition, self.errno, self.full, self.stamp = None, 0, False, False
 		self.args, self.note, self.subs = [], "", []
 
 	@property
@@ -119,9 +119,11 @@ def parse_disposition(row, text):
 			raise ValueError(f"'{row.name}' is refused without a reason: add `# note`")
 	elif error:
 		raise ValueError(f"'{text}': only refuse takes an errno")
-	if flag and (flag != "full" or word != "local" or row.parent):
-		raise ValueError(f"'{text}': the only flag is `full`, after local, and not on a sub-row")
-	row.disposition, row.full = word, bool(flag)
+	if flag and (word, flag) not in (("local", "full"), ("forward", "stamp")):
+		raise ValueError(f"'{text}': the only flags are `full`, after local, and `stamp`, after forward")
+	if flag == "full" and row.parent:
+		raise ValueError(f"'{text}': `full` is not for a sub-row")
+	row.disposition, row.full, row.stamp = word, flag == "full", flag == "stamp"
 
 
 def check_arguments(row):

@@ -99,6 +99,7 @@ struct thread {
 	struct az_slot *slot;		/* I */
 	u32 slot_index;			/* I */
 	u32 tid;			/* I */
+	u32 stamp;			/* p: what its twin passes on to new ones: proc/spare.c */
 	u64 slice;			/* I: cycles; 0: it keeps its CPU until it waits */
 	u64 affinity[CPU_WORDS];	/* p: allowed CPUs by index */
 
@@ -129,6 +130,11 @@ struct thread {
 	struct trace *trace;		/* t: of its system calls, NULL: they are not traced */
 };
 
+struct spare {				/* a twin that serves no thread yet: proc/spare.c */
+	u32 slot;
+	u32 stamp;
+};
+
 struct proc {
 	struct spinlock lock;
 	u32 index;			/* I: in procs */
@@ -142,9 +148,10 @@ struct proc {
 	struct list threads;		/* p */
 	u32 thread_count;		/* p */
 	bool kill;			/* p: AZ_EV_PROC_KILL has come */
-	u32 spare[AZ_SLOTS / 16];	/* p: slots of spare twins */
+	struct spare spare[AZ_SLOTS / 16];	/* p */
 	u32 spare_count;		/* p */
 	u32 spare_batch;		/* p: how many to ask for next time */
+	u32 last_stamp;			/* p */
 	struct ksigaction action[64];	/* p: by signal number - 1 */
 	bool telling;			/* p: a thread tells Linux about signals; only that one changes actions and claims */
 	struct list tellers;		/* p: struct teller, who want to do so next */
@@ -227,13 +234,17 @@ void proc_free(u32 index);
 void proc_spare(u32 slot);
 void proc_query(u32 index);
 void proc_page(u32 index);
-/* Takes a spare twin's slot, asking Linux for more when there is none; slot index or -errno. */
-long proc_take_spare(struct proc *proc);
 /* True when a thread should stop waiting: a signal is deliverable or the process ends. */
 bool thread_interrupted(struct thread *t);
 
 /* A process that nobody knows yet; NULL if memory is short. */
 struct proc *proc_create(void);
+
+/* ---- proc/spare.c ---- */
+/* The driver has a new twin for @proc. */
+void spare_announced(struct proc *proc, struct az_slot *slot, u32 index);
+/* Takes the slot of a twin for a thread that @t, the current one, makes, asking Linux for more when there is none; -errno. */
+long spare_take(struct thread *t);
 
 /* ---- proc/fork.c ---- */
 /* The nascent process that Linux starts, no longer in the table; NULL if there is none. */

@@ -47,6 +47,7 @@ void thread_inherit(struct thread *t, struct thread *parent, const struct frame 
 	t->sigmask = ~SIG_UNBLOCKABLE;		/* as its twin; thread_main() tells it what to let through */
 	t->saved_sigmask = parent->sigmask;
 	t->policy = parent->policy;
+	t->stamp = parent->proc == t->proc ? parent->stamp : 0;
 	if (a->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = a->child_tid;
 	if (a->flags & CLONE_CHILD_SETTID)
@@ -61,7 +62,7 @@ static long clone_thread(struct frame *f, const struct clone_args *a)
 
 	if ((a->flags & THREAD_FLAGS) != THREAD_FLAGS || a->flags & ~(u64)KNOWN_FLAGS || a->set_tid_size)
 		return -EINVAL;		/* twins are threads of one process and share all that */
-	slot = proc_take_spare(parent->proc);
+	slot = spare_take(parent);
 	if (slot < 0)
 		return slot;
 	t = thread_create(parent->proc, thread_main, NULL);

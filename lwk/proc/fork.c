@@ -24,7 +24,7 @@
 #define AT_FDCWD		(-100)
 #define EXIT_SIGNAL_SHIFT	56
 #define PROXY_DOES_NOT		(CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED)
-#define ONLY_THREADS_SHARE	(CLONE_FILES | CLONE_SIGHAND)
+#define NOT_SUPPORTED		(CLONE_FILES | CLONE_SIGHAND | CLONE_NEWTIME)
 
 static struct spinlock nascent_lock;		/* rank: process */
 static struct proc *nascents[AZ_PROCS];		/* nascent_lock; [id % AZ_PROCS] */
@@ -183,7 +183,7 @@ long fork_process(struct frame *f, const struct clone_args *a)
 	u32 id, tid;
 	long pid;
 
-	if (a->flags & ONLY_THREADS_SHARE)
+	if (a->flags & NOT_SUPPORTED)
 		return -EINVAL;
 	pid = fork_prepare(f, a, &child);
 	if (pid)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Processes as Linux asks for them: start, kill, free; and the spare twins from which threads are made. These run as events, with interrupts
- * off and in no thread's context, so nothing here forwards a call except proc_take_spare().
+ * Processes as Linux asks for them: start, kill, free. These run as events, with interrupts off and in no thread's context, so nothing here
+ * forwards a call.
  *
  * A process ends in one way only: Linux sees the proxy's last reference go and sends KILL; every thread leaves; the last one says
  * STOPPED; Linux checks what it still uses and sends FREE; everything is given back and GONE ends it.
@@ -181,17 +181,9 @@ void proc_spare(u32 index)
 {
 	struct az_slot *slot = (struct az_slot *)phys_to_virt(handover->slots) + index;
 	struct proc *proc = index < AZ_SLOTS ? proc_of(slot->proc) : NULL;
-	bool room;
 
-	if (!proc)
-		return;
-	spin_lock(&proc->lock);
-	room = proc->spare_count < ARRAY_SIZE(proc->spare);
-	if (room)
-		proc->spare[proc->spare_count++] = index;
-	spin_unlock(&proc->lock);
-	if (!room)		/* many threads asked at once: others may want the slot */
-		slot_exit(slot, index, 0);
+	if (proc)
+		spare_announced(proc, slot, index);
 }
 
 void proc_query(u32 index)
@@ -209,7 +201,7 @@ void proc_query(u32 index)
 
 void proc_page(u32 index)
 {
-	struct proc *proc = index < AZ_PROCS ? procs[index] : NULL;
+	struct proc *proc = proc_of(index);
 	struct az_page_query *q = phys_to_virt(handover->page_query);
 
 	if (proc && proc->aspace)
@@ -219,40 +211,6 @@ void proc_page(u32 index)
 	/* proc_page:A, pairs with the driver's acquire load */
 	__atomic_store_n(&q->answered, q->asked, __ATOMIC_RELEASE);
 	event_to_linux(AZ_EVENT(AZ_EV_ANSWER, index));
-}
-
-static long pop_spare(struct proc *proc)
-{
-	long slot = -EAGAIN;
-
-	spin_lock(&proc->lock);
-	if (proc->spare_count)
-		slot = proc->spare[--proc->spare_count];
-	spin_unlock(&proc->lock);
-	return slot;
-}
-
-/*
- * Linux announces each twin by an event to the process's first CPU before MORE_TWINS returns; the event may still be on its way
- * there when we look, hence the yield. Batches double, so that n threads cost about log n waits.
- */
-long proc_take_spare(struct proc *proc)
-{
-	long slot = pop_spare(proc), made;
-	u32 batch;
-
-	while (slot < 0) {
-		batch = proc->spare_batch;
-		proc->spare_batch = min(batch * 2, 64u);
-		made = FORWARD(AZ_CALL_MORE_TWINS, batch);
-		if (made <= 0)
-			return made == -EINTR ? made : -EAGAIN;
-		for (u32 i = 0; i < 1000 && (slot = pop_spare(proc)) < 0; i++) {
-			events_drain();
-			arch_relax();
-		}
-	}
-	return slot;
 }
 
 bool thread_interrupted(struct thread *t)

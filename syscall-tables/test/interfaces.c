@@ -2,7 +2,7 @@
 /*
  * Runs what the generator makes: the switch with stub handlers, the descriptors, the allow-list. Prints `ok name` or
  * `not ok name` per check and fails if one failed. The stubs (made by generator.py) return 1000 + number; forwarding
- * returns 2000 + number.
+ * returns 2000 + number, or 3000 + number for calls that change what threads inherit.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -26,6 +26,12 @@ long forward_call(u64 nr, struct frame *f)
 {
 	(void)f;
 	return 2000 + (long)nr;
+}
+
+long forward_stamp(u64 nr, struct frame *f)
+{
+	(void)f;
+	return 3000 + (long)nr;
 }
 
 long syscall_not_yet(struct frame *f, long err)
@@ -54,7 +60,7 @@ static void test_switch(void)
 
 	expect(call(39, 0, 0, 0) == 1039, "switch: a local call reaches its handler");
 	expect(call(0, 0, 0, 0) == 2000 && call(439, 0, 0, 0) == 2439, "switch: a forwarded call is forwarded under its number");
-	expect(call(272, 0, 0, 0) == -ENOSYS && call(323, 0, 0, 0) == -ENOSYS && call(172, 0, 0, 0) == -EPERM,
+	expect(call(101, 0, 0, 0) == -ENOSYS && call(323, 0, 0, 0) == -ENOSYS && call(172, 0, 0, 0) == -EPERM,
 	       "switch: a refused call has its errno");
 	expect(missed == 1, "switch: only what a later version may do is noted");
 	expect(call(335, 0, 0, 0) == -ENOSYS && call(423, 0, 0, 0) == -ENOSYS && call(451, 0, 0, 0) == -ENOSYS &&
@@ -76,7 +82,8 @@ static void test_ops(void)
 	       "ops: futex refuses what it lacks");
 	expect(call(202, 0, 0xffffffff00000001ull, 0) == 1202, "ops: only the low half of the register counts");
 	expect(call(16, 1, 0x5401, 0) == 2016 && call(16, 1, 0xdeadbeef, 0) == 2016, "ops: every ioctl is forwarded");
-	expect(call(157, 15, 0, 0) == 2157 && call(157, 99, 0, 0) == -EINVAL, "ops: prctl forwards what it knows");
+	expect(call(157, 7, 0, 0) == 2157 && call(157, 99, 0, 0) == -EINVAL, "ops: prctl forwards what it knows");
+	expect(call(157, 15, 0, 0) == 3157 && call(105, 0, 0, 0) == 3105, "ops: what new threads inherit is noted");
 	expect(call(158, 0x1002, 0, 0) == 1158 && call(158, 0x3001, 0, 0) == -EINVAL && call(158, 0x1012, 0, 0) == -ENODEV,
 	       "ops: arch_prctl");
 	expect(call(135, 0xffffffff, 0, 0) == 2135 && call(135, 0, 0, 0) == -EINVAL, "ops: an op may have all bits set");

@@ -393,7 +393,7 @@ static long job_start_locked(struct az_job *job, const struct az_ioc_start *requ
 		ret = take_descriptor(job->file, request->fd);
 	if (ret)
 		return ret;
-	twin = az_twin_bind(job, AZ_SLOT_IDLE);
+	twin = az_twin_bind(job, AZ_SLOT_IDLE, 0);
 	if (IS_ERR(twin))
 		return PTR_ERR(twin);
 	twin->slot->sigmask = current->blocked.sig[0];
@@ -531,6 +531,12 @@ static void job_end(struct az_job *job)
 	job_leave(job);
 }
 
+/* Not just a thread that had descriptors of its own. */
+static bool process_exits(void)
+{
+	return current->flags & PF_EXITING && (current->signal->flags & SIGNAL_GROUP_EXIT || !atomic_read(&current->signal->live));
+}
+
 /*
  * Each close of a descriptor. When the process that runs the program exits or executes another one, its threads must stop even if a
  * child that shares its memory keeps the mapping, and with it this file, for longer.
@@ -538,7 +544,7 @@ static void job_end(struct az_job *job)
 int az_job_flush(struct file *file, fl_owner_t id)
 {
 	struct az_job *job = file->private_data;
-	bool ends = current->flags & PF_EXITING || current->in_execve;
+	bool ends = process_exits() || current->in_execve;
 
 	if (!ends || !job->started || job->owner != task_tgid_nr(current))
 		return 0;

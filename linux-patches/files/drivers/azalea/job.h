@@ -127,7 +127,7 @@ int az_query_page(struct az_job *job, u64 addr, bool write);
 
 /* twin.c */
 void az_twins_init(void);
-struct az_twin *az_twin_bind(struct az_job *job, u32 state);
+struct az_twin *az_twin_bind(struct az_job *job, u32 state, u64 stamp);	/* stamp: of a spare, for the LWK */
 void az_twin_unbind(struct az_twin *twin);
 struct az_twin *az_twin_current(struct az_job *job);	/* NULL: the caller is no twin of the job */
 struct az_twin *az_twin_in(struct az_space *space);	/* the same for any job that shares the space */

@@ -15,9 +15,12 @@
  */
 #include <linux/capability.h>
 #include <linux/entry-common.h>
+#include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
+#include <linux/proc_fs.h>
+#include <linux/proc_ns.h>
 #include <linux/resume_user_mode.h>
 #include <linux/slab.h>
 #include <linux/syscalls.h>
@@ -95,7 +98,7 @@ static void twin_set_task(struct az_twin *twin, struct task_struct *task)
 }
 
 /* Makes the calling thread a twin on a slot of its own. */
-struct az_twin *az_twin_bind(struct az_job *job, u32 state)
+struct az_twin *az_twin_bind(struct az_job *job, u32 state, u64 stamp)
 {
 	u32 index = slot_take();
 	struct az_twin *twin;
@@ -114,6 +117,7 @@ struct az_twin *az_twin_bind(struct az_job *job, u32 state)
 	slot = az_slot(index);
 	memset(slot, 0, sizeof(*slot));
 	slot->proc = job->proc;
+	slot->arg[0] = stamp;
 	slot->cpu = job->cpu;
 	slot->tid = task_pid_vnr(current);
 	slot->sigmask = ~0ULL;
@@ -187,7 +191,7 @@ bool azalea_is_twin(void)
 }
 
 /* A new thread of the proxy: a spare for the LWK's next clone. It blocks all signals until then. */
-static long twin_new(struct az_job *job)
+static long twin_new(struct az_job *job, u64 stamp)
 {
 	struct az_twin *twin;
 
@@ -195,7 +199,7 @@ static long twin_new(struct az_job *job)
 		return -EINVAL;
 	if (!az_lwk_running())
 		return -EIO;
-	twin = az_twin_bind(job, AZ_SLOT_SPARE);
+	twin = az_twin_bind(job, AZ_SLOT_SPARE, stamp);
 	if (IS_ERR(twin))
 		return PTR_ERR(twin);
 	az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_SPARE, az_twin_slot_index(twin)));
@@ -302,16 +306,39 @@ static long run_linux_call(u32 nr, const u64 *arg)
 static long run_close_range(unsigned int fd, const u64 *arg)
 {
 	unsigned int first = arg[0], last = arg[1];
-	u64 below[6] = { first, fd - 1, arg[2] }, above[6] = { fd + 1, last, arg[2] };
+	u64 flags = arg[2] & ~(u64)CLOSE_RANGE_UNSHARE;
+	u64 below[6] = { first, fd - 1, flags }, above[6] = { fd + 1, last, flags };
 	long ret = 0;
 
-	if (fd < first || fd > last)
+	if (fd < first || fd > last || first > last || flags & ~(u64)CLOSE_RANGE_CLOEXEC)
 		return run_linux_call(__NR_close_range, arg);
+	if (arg[2] & CLOSE_RANGE_UNSHARE)
+		ret = ksys_unshare(CLONE_FILES);
+	if (ret)
+		return ret;
 	if (first < fd)
 		ret = run_linux_call(__NR_close_range, below);
 	if (!ret && fd < last)
 		ret = run_linux_call(__NR_close_range, above);
 	return ret;
+}
+
+/* The LWK has one page with the clocks of all programs. */
+static bool is_time_namespace(int fd)
+{
+	struct fd f = fdget(fd);
+	bool is = f.file && proc_ns_file(f.file) && get_proc_ns(file_inode(f.file))->ops->type == CLONE_NEWTIME;
+
+	fdput(f);
+	return is;
+}
+
+/* Linux counts a thread until it is gone for good, and nobody would wake us then. */
+static long is_alone(void)
+{
+	if (!thread_group_empty(current))
+		schedule_timeout_interruptible(1);
+	return thread_group_empty(current);
 }
 
 static bool closes(u32 nr, const u64 *arg, unsigned int fd)
@@ -323,9 +350,18 @@ static bool closes(u32 nr, const u64 *arg, unsigned int fd)
 /* Calls that mean something else in a slot, or that must not do all they say; never made in user space. */
 static bool is_special(const struct az_twin *twin, u32 nr, const u64 *arg)
 {
-	return nr >= AZ_CALL_PRIVATE || nr == __NR_rt_sigaction || nr == __NR_rt_sigprocmask || nr == __NR_mprotect ||
-	       nr == __NR_mremap || nr == __NR_madvise || nr == __NR_msync || nr == __NR_close_range ||
-	       closes(nr, arg, twin->job->fd);
+	switch (nr) {
+	case __NR_mprotect:
+	case __NR_rt_sigaction:
+	case __NR_rt_sigprocmask:
+	case __NR_mremap:
+	case __NR_msync:
+	case __NR_madvise:
+	case __NR_setns:
+	case __NR_close_range:
+		return true;
+	}
+	return nr >= AZ_CALL_PRIVATE || closes(nr, arg, twin->job->fd);
 }
 
 /* Calls that use the thread's own registers or stack, or never return. */
@@ -367,6 +403,8 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 		return az_foreign_advise(twin->job, arg);
 	case __NR_msync:
 		return az_foreign_sync(twin->job, arg);
+	case __NR_setns:
+		return is_time_namespace(arg[0]) ? -EINVAL : run_linux_call(nr, arg);
 	case __NR_close_range:
 		return run_close_range(twin->job->fd, arg);
 	case __NR_close:
@@ -400,6 +438,8 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 		return az_foreign_aio_destroy(twin->job, arg);
 	case AZ_CALL_CAPABLE:
 		return cap_valid(arg[0]) && capable(arg[0]);
+	case AZ_CALL_ALONE:
+		return is_alone();
 	case AZ_CALL_LINUX_FAULT:
 		return az_foreign_fault(twin->job, arg);
 	case AZ_CALL_PROGRAM:
@@ -587,7 +627,7 @@ long az_twin_serve(struct az_job *job, struct az_ioc_serve __user *user)
 	if (copy_from_user(&serve, user, sizeof(serve)) || put_user(0, &user->flags))
 		return -EFAULT;
 	if (serve.flags & AZ_SERVE_NEW)
-		return twin_new(job);
+		return twin_new(job, serve.arg[0]);
 	twin = az_twin_current(job);
 	/* a program that asks its own twin to serve would have it run that same call again, one inside the other */
 	if (!twin || twin->running || twin->handed != !!(serve.flags & AZ_SERVE_RESULT))
