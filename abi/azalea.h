@@ -250,8 +250,8 @@ enum az_call {
 	AZ_CALL_EXEC_INFO = 0x1000,	/* (buf, len) proxy writes struct az_exec and its strings to user memory; length used */
 	AZ_CALL_FORK,			/* (flags of clone3 | exit signal << 56, pidfd address, set_tid address, its size, cgroup, nascent id)
 					   the proxy clones itself and has the nascent process started; pid */
-	AZ_CALL_EXEC,			/* (dirfd, path, argv, envp, flags of execveat, nascent id) the proxy executes itself anew, or the
-					   program itself if it is not one for the LWK; returns only if that fails */
+	AZ_CALL_EXEC,			/* (dirfd, path, argv, envp, flags of execveat and AZ_EXEC_ON_LWK, nascent id) the proxy executes itself
+					   anew, or the program itself if it is not one for the LWK; returns only if that fails */
 	AZ_CALL_MORE_TWINS,		/* (n, stamp) proxy makes n twins, each announced by AZ_EV_SPARE before this call returns, with the
 					   stamp as arg[0] of its SPARE slot; number made, or why none was */
 	AZ_CALL_DIE,			/* (signal, si_code, address) the process dies by this signal, never returns */
@@ -273,11 +273,14 @@ enum az_call {
 	AZ_CALL_AIO_SETUP,		/* (count, address of the context) io_setup; bytes of the ring */
 	AZ_CALL_AIO_ATTACH,		/* (address, length, address of the context) moves the ring there, and says so in the context */
 	AZ_CALL_AIO_DESTROY,		/* (context) io_destroy; bytes of the ring, 0 if the program has unmapped it already */
-	AZ_CALL_CAPABLE,		/* (capability) 1 if the thread has it, else 0 */
+	AZ_CALL_CAPABLE,		/* (capability, whether in its own user namespace) 1 if the thread has it, else 0 */
+	AZ_CALL_NO_NEW_PRIVS,		/* () if the thread can gain no privileges, all threads of its process cannot either */
 	AZ_CALL_TRACE,			/* (physical address, length, enum az_trace_kind, length of the name) text for the trace, in LWK memory */
 	AZ_CALL_ALONE,			/* () 1 if the process has no other thread, else 0 after a moment, in which one may have ended */
 	AZ_CALL_USER,			/* never sent: calls from here on are made by the proxy in user space */
 };
+
+#define AZ_EXEC_ON_LWK	(1ULL << 32)	/* a program that would run on Linux is refused: the LWK judges its calls */
 
 enum az_exec_fault { AZ_EXEC_OTHER, AZ_EXEC_NOT_ELF, AZ_EXEC_OTHER_MACHINE, AZ_EXEC_CORRUPT, AZ_EXEC_INTERPRETER, AZ_EXEC_NO_MEMORY };
 

@@ -17,6 +17,8 @@
 #define O_RDONLY_CLOEXEC	02000000
 #define O_NOFOLLOW		0400000
 
+#define PR_GET_NO_NEW_PRIVS	39
+
 #define LINE			256	/* Linux looks no further into a script */
 #define LEVELS			5	/* scripts run by scripts */
 #define ARGUMENTS_MAX		(4UL << 20)	/* more never fit Linux's limit of their total size */
@@ -146,6 +148,8 @@ static int gains_rights(int fd)
 	struct statx st;
 	const uint64_t rest[3] = { STATX_MODE, (uint64_t)&st };
 
+	if (sys6(__NR_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, no_buffer) > 0)
+		return 0;
 	if (sys6(__NR_statx, fd, (uint64_t)"", AT_EMPTY_PATH, rest))
 		return 1;
 	if (st.stx_mode & 04000 || (st.stx_mode & 02010) == 02010)
@@ -273,7 +277,7 @@ static long exec_on_lwk(struct plan *p, const uint64_t arg[6])
 long exec_program(const uint64_t arg[6])
 {
 	struct plan *p = map_memory(sizeof(*p));
-	const uint64_t rest[3] = { arg[3], arg[4] };
+	const uint64_t rest[3] = { arg[3], (uint32_t)arg[4] };
 	long ret;
 
 	if (!p)
@@ -283,6 +287,8 @@ long exec_program(const uint64_t arg[6])
 	ret = look(p, arg);
 	if (ret > 0)
 		ret = exec_on_lwk(p, arg);
+	else if (!ret && arg[4] & AZ_EXEC_ON_LWK)
+		ret = -EPERM;
 	else if (!ret)
 		ret = sys6(__NR_execveat, arg[0], arg[1], arg[2], rest);
 	if (p->fd >= 0)

@@ -12,6 +12,7 @@
 
 #include "ioctl.h"
 
+#define EPERM		1
 #define ENOENT		2
 #define EINTR		4
 #define EIO		5

@@ -54,6 +54,8 @@ void trace_thread(struct thread *t)
 	t->trace = kmalloc(sizeof(*t->trace));
 	if (!t->trace)
 		log_line("process %u: no memory to trace thread %u: its calls are missing", t->proc->pid, t->tid);
+	else
+		__atomic_fetch_or(&t->modes, MODE_TRACED, __ATOMIC_RELAXED);
 }
 
 static bool is_selected(const struct az_proc *shared, u32 nr)
@@ -118,6 +120,11 @@ static void end(struct trace *tr, long ret)
 	send(tr, &t, AZ_TRACE_END, name);
 }
 
+static long dispatch(const struct thread *t, struct frame *f)
+{
+	return t->modes & MODE_JUDGED ? syscall_dispatch_judged(f) : syscall_dispatch(f);
+}
+
 long syscall_dispatch_traced(struct frame *f)
 {
 	struct thread *thread = current_thread();
@@ -126,7 +133,7 @@ long syscall_dispatch_traced(struct frame *f)
 	long ret;
 
 	if (!is_selected(thread->proc->shared, nr))
-		return syscall_dispatch(f);
+		return dispatch(thread, f);
 	tr->call = (struct trace_call){ .nr = nr, .value = { f->di, f->si, f->dx, f->r10, f->r8, f->r9 } };
 	tr->call.desc = syscall_desc_find(nr, tr->call.value);
 	tr->call.row = tr->call.desc ? &syscall_descs[syscall_desc_index(nr)] : NULL;
@@ -134,7 +141,7 @@ long syscall_dispatch_traced(struct frame *f)
 		write_exit(tr);
 	else
 		begin(tr);
-	ret = syscall_dispatch(f);
+	ret = dispatch(thread, f);
 	if (!thread->deferred && tr->open)
 		end(tr, ret);
 	return ret;

@@ -34,8 +34,8 @@ struct cpu {
 	struct az_cpu *shared;		/* I */
 	struct aspace *aspace;		/* o: whose page tables are loaded; NULL: the kernel's */
 	u32 proc;			/* a: index of the last process that was loaded, which may have gone; AZ_NONE: none yet */
+	u32 modes;			/* o: MODE_* in force */
 	struct thread *user;		/* o: whose FPU and segment bases are in the registers, NULL: nobody's */
-	bool traced;			/* o: system calls enter by syscall_entry_traced */
 	struct thread *leaving;		/* o: thread switched away from for good: DEAD, or moving to its ->cpu */
 	struct thread idle;
 	struct runq runq;

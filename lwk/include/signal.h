@@ -16,6 +16,7 @@
 #define SIGSTOP		19
 #define SIGURG		23
 #define SIGWINCH	28
+#define SIGSYS		31
 
 #define SIG_DFL		0
 #define SIG_IGN		1
@@ -33,6 +34,7 @@
 #define MINSIGSTKSZ	2048	/* a frame may need more (AT_MINSIGSTKSZ); Linux asks for that only with strict_sas_size */
 
 #define SI_KERNEL	0x80
+#define AUDIT_ARCH_X86_64	0xc000003eu
 
 #define SIGBIT(sig)	(1ULL << ((sig) - 1))
 #define SIG_IGNORED_BY_DEFAULT (SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT))

@@ -33,6 +33,12 @@ enum thread_state { THREAD_DEAD, THREAD_PARKED, THREAD_READY, THREAD_RUNNING };	
 #define WORK_RSEQ	16u	/* another thread ran meanwhile, or the CPU is another one */
 #define WORK_PAUSE	32u	/* slot->paused has changed */
 #define WORK_YIELD	64u	/* the time slice is over */
+#define WORK_MODES	128u	/* thread->modes has changed */
+
+/* thread->modes: what a CPU does otherwise than usual while it runs the thread */
+#define MODE_JUDGED	1u	/* calls come to syscall_dispatch_judged() */
+#define MODE_NO_TSC	2u	/* the program cannot read the cycle counter */
+#define MODE_TRACED	4u	/* calls come to syscall_dispatch_traced() */
 
 struct sigqueue {
 	struct list link;
@@ -78,6 +84,16 @@ struct futex_waiter {
 	s32 result;			/* of the wait, once woken */
 };
 
+/* prctl(PR_SET_SYSCALL_USER_DISPATCH): proc/user_dispatch.c */
+struct user_dispatch {
+	bool on;
+	uaddr_t start;			/* calls from [start, start + length) are made */
+	u64 length;
+	uaddr_t selector;		/* 0: always on */
+};
+
+struct filter;
+
 struct thread {
 	/* these survive from one thread to the next in the same memory: a late wake-up may be looking at them */
 	u32 state;			/* q: enum thread_state */
@@ -113,6 +129,11 @@ struct thread {
 	struct altstack altstack;	/* t */
 	bool deferred;			/* t: leave_kernel() runs the system call, with a full frame */
 	u64 trap_nr, trap_error, trap_addr;	/* t: the last trap, for signal frames */
+
+	u32 modes;			/* a: MODE_*; a CPU that has the thread's registers goes by its own copy */
+	u32 seccomp;			/* p: SECCOMP_MODE_*, 0: none */
+	struct filter *filter;		/* p; the thread itself reads it as it is: proc/seccomp.c */
+	struct user_dispatch dispatch;	/* t */
 
 	uaddr_t clear_child_tid;	/* t */
 	uaddr_t set_child_tid;		/* t: CLONE_CHILD_SETTID, until the thread has begun */
@@ -182,8 +203,8 @@ static inline struct thread *thread_find(struct proc *proc, u32 tid) REQUIRES(pr
 struct thread *thread_create(struct proc *proc, void (*entry)(void *), void *arg);
 /* Gives it the twin of @slot. */
 void thread_bind(struct thread *t, u32 slot);
-/* Chooses the least loaded allowed CPU and makes the thread ready there. */
-void thread_place(struct thread *t);
+/* Chooses the least loaded allowed CPU and makes the thread ready there. @parent: of the same process, which makes it; NULL: the first. */
+void thread_place(struct thread *t, struct thread *parent);
 /* The allowed CPU with the fewest threads; REQUIRES proc->lock. */
 u32 thread_choose_cpu(const struct thread *t);
 /* The thread bound to a slot, NULL if none. It may be gone by the time it is used: see above. */
@@ -214,6 +235,8 @@ void thread_migrate(u32 cpu);
  * the current thread ends: then the work is for nothing, -EINTR.
  */
 bool thread_goes_on(void);
+/* Switches a mode of the current thread. */
+void thread_set_mode(u32 mode, bool on);
 /* First thing on the new stack after a switch: finishes what the thread before could not do while it still ran. */
 void finish_switch(void);
 /* Sets WORK_* bits and makes the thread notice: interrupts its CPU or wakes it. */
@@ -287,6 +310,16 @@ long vdso_map(struct aspace *as);
 /* The thread was interrupted at *@ip: brings its rseq area up to date and leaves a restartable sequence by its abort address. */
 void rseq_interrupted(struct thread *t, u64 *ip);
 
+/* ---- proc/seccomp.c ---- */
+/* @t, which does not run yet, is judged as @from is. */
+void seccomp_inherit(struct thread *t, struct thread *from);
+/* @t has ended. */
+void seccomp_free(struct thread *t);
+
+/* ---- syscall/membarrier.c ---- */
+/* All threads of @proc but the current one have been in the kernel, or are. */
+void membarrier_process(const struct proc *proc);
+
 /* ---- proc/exec.c ---- */
 void exec_main(void *arg);
 
@@ -297,6 +330,10 @@ void signal_post(struct thread *t, const u8 info[128]);
 void signal_disclaim(struct proc *proc);
 /* A fault of the program itself: delivered even if blocked or ignored, then by default action. */
 void signal_force(u32 sig, s32 code, uaddr_t addr);
+/* The same for a call that is not made. */
+void signal_force_sigsys(const struct frame *f, s32 code, u32 data);
+/* The process dies of @sig, whatever handler it has; returns only when the KILL that follows has come. */
+void signal_die(u32 sig, s32 code, uaddr_t addr);
 /* The slow way out of the kernel, full frame: restarts, signals, ending. May not return. */
 void leave_kernel(struct frame *f);
 void signal_set_mask(struct thread *t, u64 mask);

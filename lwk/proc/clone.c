@@ -47,6 +47,7 @@ void thread_inherit(struct thread *t, struct thread *parent, const struct frame 
 	t->sigmask = ~SIG_UNBLOCKABLE;		/* as its twin; thread_main() tells it what to let through */
 	t->saved_sigmask = parent->sigmask;
 	t->policy = parent->policy;
+	t->modes = parent->modes & MODE_NO_TSC;
 	t->stamp = parent->proc == t->proc ? parent->stamp : 0;
 	if (a->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = a->child_tid;
@@ -76,7 +77,7 @@ static long clone_thread(struct frame *f, const struct clone_args *a)
 	tid = t->tid;
 	if (a->flags & CLONE_PARENT_SETTID)
 		copy_to_user(a->parent_tid, &tid, sizeof(tid));
-	thread_place(t);
+	thread_place(t, parent);
 	return tid;
 }
 

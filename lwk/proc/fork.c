@@ -141,6 +141,7 @@ static void inherit_thread(struct thread *t, struct thread *parent, struct frame
 {
 	thread_inherit(t, parent, f, a);
 	affinity_inherit(t, parent);
+	seccomp_inherit(t, parent);
 	if ((a->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM)
 		t->altstack = parent->altstack;
 	if (!(a->flags & CLONE_VM)) {
@@ -221,6 +222,8 @@ static struct proc *exec_prepare(struct thread *t)
 		return NULL;
 	}
 	affinity_inherit(next->first, t);
+	seccomp_inherit(next->first, t);
+	next->first->modes |= t->modes & MODE_NO_TSC;
 	return next;
 }
 
@@ -253,7 +256,7 @@ long sys_execveat(struct frame *f, int dir, uaddr_t path, uaddr_t argv, uaddr_t 
 	populate_strings(t->proc->aspace, argv);
 	populate_strings(t->proc->aspace, envp);
 	signal_disclaim(current_thread()->proc);
-	ret = FORWARD(AZ_CALL_EXEC, (u64)(s64)dir, path, argv, envp, (u32)flags, id);
+	ret = FORWARD(AZ_CALL_EXEC, (u64)(s64)dir, path, argv, envp, (u32)flags | (t->seccomp ? AZ_EXEC_ON_LWK : 0), id);
 	nascent_failed(id);
 	return ret;
 }

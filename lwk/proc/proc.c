@@ -120,7 +120,7 @@ static bool proc_enter(struct proc *proc, u32 index)
 	proc->shared->pgd = aspace_pgd(proc->aspace);
 	__atomic_store_n(&proc->shared->state, AZ_PROC_RUNNING, __ATOMIC_RELEASE);
 	proc->first = NULL;
-	thread_place(t);
+	thread_place(t, NULL);
 	return true;
 }
 

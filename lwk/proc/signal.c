@@ -134,7 +134,7 @@ static struct ksigaction take_action(struct proc *proc, u32 sig)
 	return act;
 }
 
-/* The process dies of @sig as Linux would have it die; returns only when the KILL that follows has come. */
+/* As Linux would have it die. */
 static void die(u32 sig, s32 code, uaddr_t addr)
 {
 	FORWARD(AZ_CALL_DIE, sig, (u64)(s64)code, addr);
@@ -148,24 +148,48 @@ static void set_info(u8 info[128], u32 sig, s32 code, uaddr_t addr)
 	((u64 *)info)[2] = addr;
 }
 
-void signal_force(u32 sig, s32 code, uaddr_t addr)
+void signal_die(u32 sig, s32 code, uaddr_t addr)
+{
+	if (__atomic_load_n(&current_thread()->work, __ATOMIC_ACQUIRE) & WORK_KILL)
+		return;			/* the fault is only that nothing can be forwarded any more */
+	log_fatal_signal(sig, code, addr);
+	die(sig, code, addr);
+}
+
+/* A signal of the thread's own doing, of which @info tells. */
+static void force(const u8 info[128])
 {
 	struct thread *t = current_thread();
+	u32 sig = info_signal(info);
 	struct ksigaction act = signal_action(t->proc, sig);
-	u8 info[128];
 
-	if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
-		return;			/* the fault is only that nothing can be forwarded any more */
-	set_info(info, sig, code, addr);
 	if (t->sigmask & SIGBIT(sig) || act.handler == SIG_IGN || act.handler == SIG_DFL) {
-		if (t->trace)
+		if (t->trace && !(__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL))
 			trace_signal(t->trace, info);
-		log_fatal_signal(sig, code, addr);
-		die(sig, code, addr);
+		signal_die(sig, ((const s32 *)info)[2], ((const u64 *)info)[2]);
 		return;
 	}
 	t->forced |= SIGBIT(sig);
 	signal_post(t, info);
+}
+
+void signal_force(u32 sig, s32 code, uaddr_t addr)
+{
+	u8 info[128];
+
+	set_info(info, sig, code, addr);
+	force(info);
+}
+
+void signal_force_sigsys(const struct frame *f, s32 code, u32 data)
+{
+	u8 info[128];
+
+	set_info(info, SIGSYS, code, f->ip);
+	((u32 *)info)[1] = data;
+	((u32 *)info)[6] = f->orig_ax;
+	((u32 *)info)[7] = AUDIT_ARCH_X86_64;
+	force(info);
 }
 
 /* Puts the result of the interrupted call right for a handler that does (or does not) restart calls. */
@@ -272,6 +296,8 @@ void leave_kernel(struct frame *f)
 		}
 		if (work & WORK_PAUSE)
 			stand_still(t);
+		if (work & WORK_MODES)
+			thread_set_mode(0, true);
 		if (work & WORK_YIELD)
 			thread_yield();
 		if (work & WORK_MIGRATE)

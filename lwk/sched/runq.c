@@ -29,6 +29,17 @@ static void save_user(struct cpu *cpu)
 	cpu->user = NULL;
 }
 
+void thread_set_mode(u32 mode, bool on)
+{
+	struct thread *t = current_thread();
+
+	if (on)
+		__atomic_fetch_or(&t->modes, mode, __ATOMIC_ACQ_REL);
+	else
+		__atomic_fetch_and(&t->modes, ~mode, __ATOMIC_ACQ_REL);
+	x86_load_modes(this_cpu(), t->modes);
+}
+
 static void load_user(struct cpu *cpu, struct thread *t)
 {
 	if (cpu->user != t) {
@@ -40,7 +51,7 @@ static void load_user(struct cpu *cpu, struct thread *t)
 		wrmsr(MSR_FS_BASE, t->fs_base);
 		wrmsr(MSR_KERNEL_GS_BASE, t->gs_base);
 		x86_set_kernel_stack(cpu, t->kstack);
-		x86_choose_entry(cpu, t->trace);
+		x86_load_modes(cpu, __atomic_load_n(&t->modes, __ATOMIC_ACQUIRE));
 		cpu->user = t;
 		if (t->rseq)
 			__atomic_fetch_or(&t->work, WORK_RSEQ, __ATOMIC_RELAXED);

@@ -57,6 +57,7 @@ void thread_recycle(struct thread *t)
 	x86_kstack_free(t->kstack);
 	kfree(t->registers);
 	kfree(t->trace);
+	seccomp_free(t);
 	t->kstack = NULL;
 	t->registers = NULL;
 	t->trace = NULL;
@@ -142,7 +143,7 @@ u32 thread_choose_cpu(const struct thread *t)
 	return best;
 }
 
-void thread_place(struct thread *t)
+void thread_place(struct thread *t, struct thread *parent)
 {
 	struct proc *proc = t->proc;
 	u32 cpu;
@@ -155,6 +156,8 @@ void thread_place(struct thread *t)
 	proc->shared->threads = proc->thread_count;
 	if (proc->kill)
 		t->work = WORK_KILL;
+	if (parent)		/* not before: another thread may just have given its filters to all that are in the list */
+		seccomp_inherit(t, parent);
 	spin_unlock(&proc->lock);
 	t->slot->cpu = cpu;
 	t->slot->sigmask = t->sigmask;

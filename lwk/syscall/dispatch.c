@@ -10,6 +10,7 @@
 #include "errno.h"
 #include "mm.h"
 #include "offload.h"
+#include "seccomp.h"
 #include "string.h"
 #include "syscall_desc.h"
 #include "syscall_dispatch.h"
@@ -21,6 +22,16 @@
 long syscall_dispatch(struct frame *f)
 {
 	return syscall_switch(f, (u32)f->orig_ax);	/* Linux too looks at 32 bits */
+}
+
+/* An emulator comes first, as on Linux: it sees calls that the filters of its own program forbid. */
+long syscall_dispatch_judged(struct frame *f)
+{
+	long ret;
+
+	if (user_dispatch_takes(f))
+		return f->orig_ax;
+	return seccomp_takes(f, &ret) ? ret : syscall_dispatch(f);
 }
 
 static bool outside(u64 addr, u64 bytes)

@@ -54,6 +54,11 @@ static void barrier_on_cpus(const struct proc *proc, u32 command)
 	arch_barrier(cpus);
 }
 
+void membarrier_process(const struct proc *proc)
+{
+	barrier_on_cpus(proc, false);
+}
+
 /* All threads but this one, which is in a system call, leave their restartable sequences before they run on. */
 static void abort_sequences(struct proc *proc)
 {

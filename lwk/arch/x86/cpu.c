@@ -116,12 +116,16 @@ void x86_set_kernel_stack(struct cpu *cpu, void *top)
 	cpu->frame = (struct frame *)top - 1;
 }
 
-void x86_choose_entry(struct cpu *cpu, bool traced)
+void x86_load_modes(struct cpu *cpu, u32 modes)
 {
-	if (cpu->traced == traced)
-		return;
-	cpu->traced = traced;
-	wrmsr(MSR_LSTAR, (u64)(traced ? syscall_entry_traced : syscall_entry));
+	u32 changed = cpu->modes ^ modes;
+	void (*entry)(void) = modes & MODE_TRACED ? syscall_entry_traced : modes & MODE_JUDGED ? syscall_entry_judged : syscall_entry;
+
+	if (changed & (MODE_JUDGED | MODE_TRACED))
+		wrmsr(MSR_LSTAR, (u64)entry);
+	if (changed & MODE_NO_TSC)
+		write_cr4(read_cr4() ^ CR4_TSD);
+	cpu->modes = modes;
 }
 
 u32 arch_cpu(void)

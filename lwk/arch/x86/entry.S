@@ -71,6 +71,7 @@
 	.text
 	syscall_path syscall_entry, syscall_dispatch
 	syscall_path syscall_entry_traced, syscall_dispatch_traced	/* of threads whose calls are traced: debug/trace.c */
+	syscall_path syscall_entry_judged, syscall_dispatch_judged	/* of threads whose calls are looked at first: proc/seccomp.c */
 
 syscall_slow:
 	call frame_complete

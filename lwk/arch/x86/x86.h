@@ -36,6 +36,7 @@ struct frame {
 #define FLAGS_AC	0x40000
 #define FLAGS_USER	0x00050dd5	/* what sigreturn may set: CF PF AF ZF SF TF DF OF AC RF */
 
+#define CR4_TSD		(1u << 2)
 #define CR4_MCE		(1u << 6)
 #define CR4_OSFXSR	(1u << 9)
 #define CR4_OSXMMEXCPT	(1u << 10)
@@ -81,7 +82,7 @@ struct cpu;
 void x86_features_detect(u64 xcr0);
 void x86_cpu_setup(struct cpu *cpu);
 void x86_set_kernel_stack(struct cpu *cpu, void *top);
-void x86_choose_entry(struct cpu *cpu, bool traced);	/* where system calls of this CPU enter */
+void x86_load_modes(struct cpu *cpu, u32 modes);	/* MODE_* of the thread that this CPU runs next */
 
 /* ---- trap.c, entry.S ---- */
 void x86_idt_build(void);
@@ -91,7 +92,9 @@ void x86_fatal(struct frame *f, u64 vector) __noreturn;
 void x86_call_on(void *stack_top, void (*fn)(void)) __noreturn;
 void syscall_entry(void);
 void syscall_entry_traced(void);
+void syscall_entry_judged(void);
 long syscall_dispatch(struct frame *f);
+long syscall_dispatch_judged(struct frame *f);
 extern const u64 x86_vector_stubs[256];
 struct thread;
 void x86_switch(struct thread *prev, struct thread *next);

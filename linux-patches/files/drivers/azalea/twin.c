@@ -333,6 +333,19 @@ static bool is_time_namespace(int fd)
 	return is;
 }
 
+static long spread_no_new_privs(void)
+{
+	struct task_struct *thread;
+
+	if (!task_no_new_privs(current))
+		return 0;
+	rcu_read_lock();
+	for_each_thread(current, thread)
+		task_set_no_new_privs(thread);
+	rcu_read_unlock();
+	return 0;
+}
+
 /* Linux counts a thread until it is gone for good, and nobody would wake us then. */
 static long is_alone(void)
 {
@@ -437,7 +450,9 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 	case AZ_CALL_AIO_DESTROY:
 		return az_foreign_aio_destroy(twin->job, arg);
 	case AZ_CALL_CAPABLE:
-		return cap_valid(arg[0]) && capable(arg[0]);
+		return cap_valid(arg[0]) && ns_capable(arg[1] ? current_user_ns() : &init_user_ns, arg[0]);
+	case AZ_CALL_NO_NEW_PRIVS:
+		return spread_no_new_privs();
 	case AZ_CALL_ALONE:
 		return is_alone();
 	case AZ_CALL_LINUX_FAULT:
