@@ -134,6 +134,7 @@ struct thread {
 	u32 seccomp;			/* p: SECCOMP_MODE_*, 0: none */
 	struct filter *filter;		/* p; the thread itself reads it as it is: proc/seccomp.c */
 	struct user_dispatch dispatch;	/* t */
+	bool read_implies_exec;		/* t: personality(2) */
 
 	uaddr_t clear_child_tid;	/* t */
 	uaddr_t set_child_tid;		/* t: CLONE_CHILD_SETTID, until the thread has begun */

@@ -48,6 +48,7 @@ void thread_inherit(struct thread *t, struct thread *parent, const struct frame 
 	t->saved_sigmask = parent->sigmask;
 	t->policy = parent->policy;
 	t->modes = parent->modes & MODE_NO_TSC;
+	t->read_implies_exec = parent->read_implies_exec;
 	t->stamp = parent->proc == t->proc ? parent->stamp : 0;
 	if (a->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = a->child_tid;

@@ -12,6 +12,14 @@
 #define ARCH_SET_FS	0x1002
 #define ARCH_GET_FS	0x1003
 #define ARCH_GET_GS	0x1004
+#define ARCH_GET_CPUID		0x1011
+#define ARCH_GET_XCOMP_SUPP	0x1021
+#define ARCH_GET_XCOMP_PERM	0x1022
+#define ARCH_REQ_XCOMP_PERM	0x1023
+#define ARCH_GET_XCOMP_GUEST_PERM 0x1024
+#define ARCH_REQ_XCOMP_GUEST_PERM 0x1025
+
+#define XSTATE_COMPONENTS	19	/* that Linux 6.1 knows */
 
 long sys_getpid(void)
 {
@@ -44,6 +52,15 @@ long sys_arch_prctl(int option, uaddr_t addr)
 	case ARCH_GET_GS:
 		value = rdmsr(option == ARCH_GET_FS ? MSR_FS_BASE : MSR_KERNEL_GS_BASE);
 		return copy_to_user(addr, &value, sizeof(value));
+	case ARCH_GET_CPUID:
+		return 1;		/* it never faults */
+	case ARCH_GET_XCOMP_SUPP:
+	case ARCH_GET_XCOMP_PERM:
+	case ARCH_GET_XCOMP_GUEST_PERM:
+		return copy_to_user(addr, &x86_features.xcr0, sizeof(x86_features.xcr0));
+	case ARCH_REQ_XCOMP_PERM:
+	case ARCH_REQ_XCOMP_GUEST_PERM:
+		return addr < XSTATE_COMPONENTS ? -EOPNOTSUPP : -EINVAL;	/* none has to be asked for */
 	}
 	return -EINVAL;
 }

@@ -91,7 +91,7 @@ C_HEADERS = "sys/socket.h netinet/in.h netinet/tcp.h netinet/udp.h sys/file.h sy
 IN_C_HEADERS = re.compile("(AF|EFD|SOCK|MSG|SHUT|SOL|LOCK)_|[FRWX]_OK$")
 NOT_IN_HEADERS = {"ARCH_CET_STATUS", "O_ASYNC", "SCHED_OTHER"}		# of Linux 6.1; glibc has them of its own
 C_TYPES = {		# where `struct name` is not it; None: no fixed structure in Linux's headers
-	"cap_data": "struct __user_cap_data_struct", "cap_header": "struct __user_cap_header_struct",
+	"epoll_slot": "struct kcmp_epoll_slot", "cap_data": "struct __user_cap_data_struct", "cap_header": "struct __user_cap_header_struct",
 	"f_owner": "struct f_owner_ex", "shminfo": "struct shminfo64", "file_handle": None, "ifreq": None, "gid": "__kernel_gid32_t", "i32": "int", "i64": "long",
 	"itimerspec": "struct __kernel_itimerspec", "itimerval": "struct __kernel_old_itimerval",
 	"msqid_ds": "struct msqid64_ds", "sched_param": None, "semid_ds": "struct semid64_ds", "shmid_ds": "struct shmid64_ds",

@@ -5,7 +5,12 @@
 #include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
+#include <asm/prctl.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -35,6 +40,48 @@ static void *other(void *arg)
 	say("privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	say("privileges", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	return NULL;
+}
+
+static long run_code(void *code)
+{
+	return ((long (*)(void))code)();
+}
+
+static void personalities(void)
+{
+	static const unsigned char code[] = { 0xb8, 0x2a, 0, 0, 0, 0xc3 };	/* mov $42, %eax; ret */
+	struct utsname name;
+	char *p;
+
+	say("personality", personality(0xffffffff));
+	say("implied execution", personality(READ_IMPLIES_EXEC));
+	say("personality", personality(0xffffffff));
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memcpy(p, code, sizeof(code));
+	say("executed", run_code(p));
+	say("no randomization", personality(ADDR_NO_RANDOMIZE | UNAME26));
+	ok("version 2.6", !uname(&name) && !strncmp(name.release, "2.6", 3));
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memcpy(p, code, sizeof(code));
+	say("implied again", personality(READ_IMPLIES_EXEC | ADDR_NO_RANDOMIZE));
+	say("protect", mprotect(p, 4096, PROT_READ));
+	say("executed", run_code(p));
+	say("none", personality(0));
+	say("personality", personality(0xffffffff));
+}
+
+static void machine(void)
+{
+	unsigned long supported = 0, permitted = 0;
+
+	say("CPUID", syscall(SYS_arch_prctl, ARCH_GET_CPUID, 0));
+	say("CPUID", syscall(SYS_arch_prctl, 0x1012, 1));
+	say("states", syscall(SYS_arch_prctl, ARCH_GET_XCOMP_SUPP, &supported));
+	say("states", syscall(SYS_arch_prctl, ARCH_GET_XCOMP_PERM, &permitted));
+	printf("states %#lx, %#lx\n", supported, permitted);
+	say("states nowhere", syscall(SYS_arch_prctl, ARCH_GET_XCOMP_PERM, 8));
+	say("a state", syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, 2));
+	say("no state", syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, 77));
 }
 
 int main(void)
@@ -80,6 +127,8 @@ int main(void)
 	say("privileges", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	say("privileges", prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	say("keepcaps", prctl(PR_SET_KEEPCAPS, 2));
+	personalities();
+	machine();
 	pthread_create(&t, NULL, other, NULL);
 	pthread_join(t, NULL);
 	say("slack", prctl(PR_GET_TIMERSLACK));

@@ -183,6 +183,9 @@ struct file *az_file_get(struct az_job *job, u64 handle);
 long az_file_close(struct az_job *job, const u64 *arg);
 void az_files_release(struct az_space *space);
 
+/* pipe.c */
+bool az_pipe_vmsplice(const u64 *arg, long *ret);
+
 /* name.c: of the calling process */
 void az_name_exe(int fd);
 void az_name_arguments(u64 arg_start);

@@ -370,6 +370,7 @@ static bool is_special(const struct az_twin *twin, u32 nr, const u64 *arg)
 	case __NR_mremap:
 	case __NR_msync:
 	case __NR_madvise:
+	case __NR_vmsplice:
 	case __NR_setns:
 	case __NR_close_range:
 		return true;
@@ -402,6 +403,8 @@ static bool is_watched(void)
 
 static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 {
+	long ret;
+
 	switch (nr) {
 	case __NR_rt_sigaction:
 		return az_signal_action(twin->job, arg);
@@ -416,6 +419,8 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 		return az_foreign_advise(twin->job, arg);
 	case __NR_msync:
 		return az_foreign_sync(twin->job, arg);
+	case __NR_vmsplice:
+		return az_pipe_vmsplice(arg, &ret) ? ret : run_linux_call(nr, arg);
 	case __NR_setns:
 		return is_time_namespace(arg[0]) ? -EINVAL : run_linux_call(nr, arg);
 	case __NR_close_range:
