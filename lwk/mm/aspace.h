@@ -154,6 +154,14 @@ struct placement {
 /* Where the frame for the page of @span bytes at @addr comes from, when the current thread touches it. */
 struct placement policy_place(const struct region *r, uaddr_t addr, u64 span);
 paddr_t policy_alloc(const struct placement *from, u32 order);
+/* The node at place @n of a set that is not empty, around and around. */
+u32 nodes_nth(u64 nodes, u64 n);
+/* A mask of nodes as set_mempolicy(2) takes it. 0, -EINVAL, -EFAULT. */
+long nodes_from_user(u64 *nodes, uaddr_t mask, u64 max_node);
+
+/* ---- migrate.c ---- */
+/* The page behind @entry, at @addr, moves to @node: 0, or why it does not. REQUIRES aspace_begin() too; may drop the lock. */
+long entry_move(struct aspace *as, uaddr_t addr, u64 *entry, u32 node) REQUIRES(as->lock);
 
 /* ---- lock.c ---- */
 #define LOCK_FLAGS	(REGION_LOCKED | REGION_ONFAULT)

@@ -30,8 +30,7 @@ enum { MPOL_DEFAULT, MPOL_PREFERRED, MPOL_BIND, MPOL_INTERLEAVE, MPOL_LOCAL, MPO
 #define CAP_SYS_NICE		23
 #define NODE_WORDS_MAX		512	/* 64-bit words in a mask: Linux takes no more than a page */
 
-/* The node at place @n of a set that is not empty, around and around. */
-static u32 nodes_nth(u64 nodes, u64 n)
+u32 nodes_nth(u64 nodes, u64 n)
 {
 	u32 count = 0;
 
@@ -85,7 +84,7 @@ paddr_t policy_alloc(const struct placement *from, u32 order)
 
 /* ---- Masks and modes from and to the program ---- */
 
-static long nodes_from_user(u64 *nodes, uaddr_t mask, u64 max_node)
+long nodes_from_user(u64 *nodes, uaddr_t mask, u64 max_node)
 {
 	u64 bits = max_node - 1, word;		/* 0 wraps, and is too many */
 
@@ -237,18 +236,35 @@ long sys_get_mempolicy(struct frame *f, uaddr_t mode, uaddr_t mask, u64 max_node
 	return mask ? nodes_to_user(nodes, mask, max_node) : 0;
 }
 
-/* Is a page of the range where the policy does not want it? None is moved: the policy holds for what is touched from now on. */
-static bool is_misplaced(struct aspace *as, uaddr_t start, uaddr_t end, u64 nodes)
+/* Is the page behind @entry where the policy does not want it? What Linux backs it places itself. */
+static bool is_misplaced(const u64 *entry, u64 nodes)
+{
+	u64 e = pte_load(entry);
+
+	return !(e & AZ_PTE_FOREIGN) && !(nodes >> frame_node(pte_frame(e)) & 1);
+}
+
+static bool any_misplaced(struct aspace *as, uaddr_t start, uaddr_t end, u64 nodes)
 {
 	u64 span, *entry;
 
-	for_each_entry(as->pgd, entry, start, end, span) {
-		u64 e = pte_load(entry);
-
-		if (!(e & AZ_PTE_FOREIGN) && !(nodes >> frame_node(pte_frame(e)) & 1))
+	for (; (entry = pt_next(as->pgd, &start, end, &span)); start += span)
+		if (is_misplaced(entry, nodes))
 			return true;
-	}
 	return false;
+}
+
+/* Moves what is misplaced, as far as it can be. Drops the lock meanwhile. */
+static void gather(struct aspace *as, uaddr_t start, uaddr_t end, const struct policy *p, u64 nodes) REQUIRES(as->lock)
+{
+	u64 span, *entry;
+
+	for (; (entry = pt_first(as->pgd, &start, end, &span)); start += span) {
+		u32 first = place(p, start / span).first;
+
+		if (is_misplaced(entry, nodes))
+			entry_move(as, start, entry, nodes >> first & 1 ? first : nodes_nth(nodes, 0));
+	}
 }
 
 static long range_set_policy(struct aspace *as, uaddr_t start, uaddr_t end, const struct policy *p)
@@ -263,20 +279,22 @@ static long range_set_policy(struct aspace *as, uaddr_t start, uaddr_t end, cons
 	return 0;
 }
 
-/* Linux says that a page is misplaced before it changes anything, or, if it was to move pages, afterwards. */
+/* Linux says that a page is misplaced before it changes anything, or, if it was to move pages, of those that stay. */
 static long range_bind(struct aspace *as, uaddr_t start, uaddr_t end, const struct policy *p, u32 flags)
 {
 	u64 nodes = p->nodes ? p->nodes : frame_nodes();
-	bool moves = flags & (MPOL_MF_MOVE | MPOL_MF_MOVE_ALL), misplaced;
+	bool moves = flags & (MPOL_MF_MOVE | MPOL_MF_MOVE_ALL);
 	long ret;
 
 	if (range_whole(as, start, end))
 		return -EFAULT;
-	misplaced = (flags & MPOL_MF_STRICT) && is_misplaced(as, start, end, nodes);
-	if (misplaced && !moves)
+	if ((flags & MPOL_MF_STRICT) && !moves && any_misplaced(as, start, end, nodes))
 		return -EIO;
 	ret = range_set_policy(as, start, end, p);
-	return !ret && misplaced ? -EIO : ret;
+	if (ret || !moves)
+		return ret;
+	gather(as, start, end, p, nodes);
+	return (flags & MPOL_MF_STRICT) && any_misplaced(as, start, end, nodes) ? -EIO : 0;
 }
 
 /* [addr, addr + len) in whole pages; 1: it is empty. */

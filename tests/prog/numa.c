@@ -90,9 +90,65 @@ static void of_a_range(void)
 	show("a hole", p + 8 * PAGE, MPOL_F_ADDR);
 }
 
+static void show_status(const char *what, long result, const int *status)
+{
+	printf("%s: %s;", what, result == -1 ? strerrorname_np(errno) : result ? "some" : "all");
+	for (int i = 0; i < 4; i++)
+		printf(" %s", status[i] < 0 ? strerrorname_np(-status[i]) : status[i] < 64 ? "a node" : "-");
+	puts("");
+}
+
+/* To every node of the machine in turn; what is in the pages goes with them. */
+static void to_all_nodes(unsigned char *p, void **pages)
+{
+	unsigned long nodes = 0;
+	int bad = 0, wanted[4], status[4];
+
+	syscall(SYS_get_mempolicy, NULL, &nodes, 64ul, NULL, MPOL_F_MEMS_ALLOWED);
+	for (int node = 0; node < 64; node++) {
+		if (!(nodes >> node & 1))
+			continue;
+		for (int i = 0; i < 4; i++)
+			wanted[i] = node;
+		bad += syscall(SYS_move_pages, 0, 2ul, pages, wanted, status, MPOL_MF_MOVE) != 0;
+		bad += status[0] != node || status[1] != node;
+	}
+	ok("to all nodes and back", !bad && is_filled(p, 2 * PAGE, 5));
+}
+
+static void moves(void)
+{
+	unsigned char *p = map(16 * PAGE);
+	void *pages[4] = { p, p + PAGE, p + 2 * PAGE, NULL };
+	int nodes[4] = { 0 }, status[4] = { 77, 77, 77, 77 }, far[4] = { 0, 900, 0, 0 };
+	unsigned long none = 0, all = ~0ul, first = 1;
+
+	madvise(p, 16 * PAGE, MADV_NOHUGEPAGE);
+	fill(p, 2 * PAGE, 5);
+	mprotect(p + 2 * PAGE, PAGE, PROT_NONE);
+	pages[2] = p + 12 * PAGE;
+	munmap(p + 12 * PAGE, PAGE);
+	show_status("where", syscall(SYS_move_pages, 0, 4ul, pages, NULL, status, 0), status);
+	show_status("to node 0", syscall(SYS_move_pages, getpid(), 4ul, pages, nodes, status, MPOL_MF_MOVE), status);
+	say("to a node that is not there", syscall(SYS_move_pages, 0, 4ul, pages, far, status, MPOL_MF_MOVE));
+	say("flags", syscall(SYS_move_pages, 0, 4ul, pages, nodes, status, 64));
+	say("pages nowhere", syscall(SYS_move_pages, 0, 4ul, 8, nodes, status, MPOL_MF_MOVE));
+	say("nodes nowhere", syscall(SYS_move_pages, 0, 4ul, pages, 8, status, MPOL_MF_MOVE));
+	say("status nowhere", syscall(SYS_move_pages, 0, 4ul, pages, NULL, 8, MPOL_MF_MOVE));
+	say("nobody", syscall(SYS_move_pages, 99999999, 4ul, pages, nodes, status, MPOL_MF_MOVE));
+	say("nothing", syscall(SYS_move_pages, 0, 0ul, pages, nodes, status, MPOL_MF_MOVE));
+	to_all_nodes(p, pages);
+	say("migrate", syscall(SYS_migrate_pages, 0, BITS, &first, &first));
+	say("migrate to nowhere", syscall(SYS_migrate_pages, 0, BITS, &first, &none));
+	say("migrate by a wrong mask", syscall(SYS_migrate_pages, 0, BITS, 8, &all));
+	say("migrate nobody", syscall(SYS_migrate_pages, 99999999, BITS, &first, &first));
+	ok("as it was", is_filled(p, 2 * PAGE, 5));
+}
+
 int main(void)
 {
 	of_a_thread();
 	of_a_range();
+	moves();
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fake_driver.h"
+#include "syscall_proto.h"
 #include "log.h"
 #include "mm/aspace.h"
 #include "offload.h"
@@ -195,4 +196,10 @@ long forward(u32 nr, const u64 arg[6])
 		return ret;
 	}
 	return dispatch(nr, arg);
+}
+
+/* Of other processes Linux is asked, and knows none. */
+long forward_call(u64 nr, struct frame *f)
+{
+	return -ESRCH;
 }

@@ -243,8 +243,8 @@ static void homes(void **state)
 	assert_int_equal(sys_set_mempolicy_home_node(NULL, P(4000), PAGE_SIZE, 1, 0), -ENOENT);
 }
 
-/* What is there stays where it is, and Linux's errors say so to those who ask. */
-static void pages_stay(void **state)
+/* What is there stays where it is unless it is to move, and Linux's errors say so to those who ask. */
+static void pages_stay_or_move(void **state)
 {
 	u64 nodes;
 
@@ -254,11 +254,22 @@ static void pages_stay(void **state)
 	assert_int_equal(bind(P(0), 16 * PAGE_SIZE, BIND, 2, STRICT), -EIO);
 	assert_int_equal(get(&nodes, P(3), F_ADDR), BIND);
 	assert_int_equal(nodes, 1);
+	assert_int_equal(bind(P(0), 16 * PAGE_SIZE, BIND, 2, 0), 0);
+	assert_int_equal(touch(P(3)), 0);
+	assert_true(fake_mirror(P(3)));
+	fake.pin = true;
 	assert_int_equal(bind(P(0), 16 * PAGE_SIZE, BIND, 2, STRICT | MOVE), -EIO);
 	get(&nodes, P(3), F_ADDR);
 	assert_int_equal(nodes, 2);
-	assert_int_equal(bind(P(0), 16 * PAGE_SIZE, BIND, 2, MOVE), 0);
 	assert_int_equal(touch(P(3)), 0);
+	assert_int_equal(touch(P(4)), 1);
+	frame_unpin(fake.pinned, fake.pin_order);
+	assert_int_equal(bind(P(0), 16 * PAGE_SIZE, BIND, 2, STRICT | MOVE), 0);
+	assert_int_equal(touch(P(3)), 1);
+	assert_int_equal(bind(P(0), 16 * PAGE_SIZE, INTERLEAVE, 1 | 8, MOVE), 0);
+	assert_int_not_equal(touch(P(3)), touch(P(4)));
+	assert_int_equal(bind(P(0), 16 * PAGE_SIZE, DEFAULT, 0, MOVE), 0);
+	assert_int_equal(touch(P(3)) + touch(P(4)), 3);
 }
 
 /* A child has the policies of its parent's ranges, and its copies of pages come from where they say. */
@@ -284,7 +295,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(modes_and_masks), T(frames_of_a_thread), T(a_thread_interleaves), T(a_range_interleaves), T(a_full_node),
-		T(ranges_have_policies), T(homes), T(pages_stay), T(forks_keep_policies),
+		T(ranges_have_policies), T(homes), T(pages_stay_or_move), T(forks_keep_policies),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, setup_memory, NULL);
