@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Calls that mean something for Linux-backed memory: msync, and advice that changes it or what Linux does with it. Linux does them on the
+ * Calls that mean something for Linux-backed memory: msync, remap_file_pages, and advice that changes it or what Linux does with it. Linux does them on the
  * proxy's mapping of the same range.
  */
 #include "aspace.h"
@@ -13,6 +13,7 @@
 
 #define LINUX_MSYNC		26
 #define LINUX_MADVISE		28
+#define LINUX_REMAP_FILE_PAGES	216
 
 long sys_msync(struct frame *f, uaddr_t addr, u64 len, int flags)
 {
@@ -50,19 +51,15 @@ long backed_advise(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 }
 
 /*
- * The entries go first, so that no CPU writes into a page that is no longer the file's; faults wait until Linux is done. Drops the lock
- * meanwhile.
+ * Has Linux put other pages behind a range. The entries go first, so that no CPU writes into a page that is no longer the file's; faults wait
+ * until Linux is done. Drops the lock meanwhile.
  */
-static long region_punch(struct aspace *as, const struct region *r, uaddr_t start, uaddr_t end) REQUIRES(as->lock)
+static long change_pages(struct aspace *as, uaddr_t start, uaddr_t end, u32 nr, const u64 arg[6]) REQUIRES(as->lock)
 {
 	uaddr_t addr = start;
 	u64 span, *entry;
 	long ret;
 
-	if ((r->flags & REGION_LOCKED) || (!r->file && !(r->flags & REGION_SHARED)))
-		return -EINVAL;
-	if (!(r->flags & REGION_LINUX))
-		return -EACCES;		/* whether the others may be written only Linux knows */
 	range_hide(as, start, end);
 	for_each_entry(as->pgd, entry, addr, end, span)
 		entry_release(as, entry, span, true);
@@ -70,11 +67,22 @@ static long region_punch(struct aspace *as, const struct region *r, uaddr_t star
 	as->zap_end = end;
 	as->taken_back++;
 	spin_unlock(&as->lock);
-	ret = FORWARD(LINUX_MADVISE, start, end - start, MADV_REMOVE);
+	ret = forward(nr, arg);
 	spin_lock(&as->lock);
 	as->zap_start = as->zap_end = 0;
 	aspace_wake(as);
 	return ret;
+}
+
+static long region_punch(struct aspace *as, const struct region *r, uaddr_t start, uaddr_t end) REQUIRES(as->lock)
+{
+	const u64 arg[6] = { start, end - start, MADV_REMOVE };
+
+	if ((r->flags & REGION_LOCKED) || (!r->file && !(r->flags & REGION_SHARED)))
+		return -EINVAL;
+	if (!(r->flags & REGION_LINUX))
+		return -EACCES;		/* whether the others may be written only Linux knows */
+	return change_pages(as, start, end, LINUX_MADVISE, arg);
 }
 
 long range_punch(struct aspace *as, uaddr_t start, uaddr_t end)
@@ -87,4 +95,53 @@ long range_punch(struct aspace *as, uaddr_t start, uaddr_t end)
 			ret = region_punch(as, r, max(start, r->start), min(end, r->end));
 	}
 	return ret ? ret : hole;
+}
+
+/* ---- remap_file_pages(2): a part of a shared mapping shows another part of its file ---- */
+
+/* All of the range is shared memory of one file, mapped alike. */
+static bool is_one_mapping(struct aspace *as, uaddr_t start, uaddr_t end) REQUIRES(as->lock)
+{
+	struct region *first = region_find(as->regions, start), *r;
+
+	if (!first || (first->flags & (REGION_SHARED | REGION_LINUX)) != (REGION_SHARED | REGION_LINUX))
+		return false;
+	for_each_region(as, r, start, end)
+		if (r->file != first->file || r->prot != first->prot || r->flags != first->flags)
+			return false;
+	return !range_whole(as, start, end);
+}
+
+static long range_reorder(struct aspace *as, uaddr_t start, uaddr_t end, u64 page, u32 flags) REQUIRES(as->lock)
+{
+	const u64 arg[6] = { start, end - start, 0, page, flags };
+	struct region *r;
+	long ret;
+
+	if (!is_one_mapping(as, start, end))
+		return -EINVAL;
+	if (aspace_split(as, start) || aspace_split(as, end))
+		return -ENOMEM;
+	ret = change_pages(as, start, end, LINUX_REMAP_FILE_PAGES, arg);
+	if (ret)
+		return ret;
+	for_each_region(as, r, start, end)
+		r->offset = (page << PAGE_SHIFT) + (r->start - start);
+	return 0;
+}
+
+long sys_remap_file_pages(struct frame *f, uaddr_t start, u64 size, int prot, u64 page, int flags)
+{
+	struct aspace *as = aspace_current();
+	long ret;
+
+	start = ALIGN_DOWN(start, PAGE_SIZE);
+	size = ALIGN_DOWN(size, PAGE_SIZE);
+	if (prot || !size || !range_valid(start, size) || page + (size >> PAGE_SHIFT) < page)
+		return -EINVAL;
+	aspace_begin(as);
+	ret = range_reorder(as, start, start + size, page, flags);
+	range_merge(as, start, start + size);
+	aspace_end(as);
+	return ret;
 }

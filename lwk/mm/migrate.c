@@ -181,7 +181,7 @@ static long move_all(struct aspace *as, const struct moves *m)
 	u64 span, *entry, left = 0;
 
 	aspace_begin(as);
-	for (; (entry = pt_next(as->pgd, &addr, AZ_USER_END, &span)); addr += span) {
+	for (; (entry = pt_first(as->pgd, &addr, AZ_USER_END, &span)); addr += span) {
 		u64 e = pte_load(entry);
 
 		arch_relax();

@@ -248,7 +248,7 @@ static bool any_misplaced(struct aspace *as, uaddr_t start, uaddr_t end, u64 nod
 {
 	u64 span, *entry;
 
-	for (; (entry = pt_next(as->pgd, &start, end, &span)); start += span)
+	for (; (entry = pt_first(as->pgd, &start, end, &span)); start += span)
 		if (is_misplaced(entry, nodes))
 			return true;
 	return false;

@@ -185,6 +185,33 @@ static int write_file(const char *name)
 	return 0;
 }
 
+/* Parts of a mapping show other parts of its file. */
+static void reorder(void)
+{
+	int fd = file("reordered", 16 * PAGE);
+	unsigned char *p = map(16 * PAGE, RW, MAP_SHARED, fd, 0), *own = map(4 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	for (int i = 0; i < 16; i++)
+		memset(p + i * PAGE, 'a' + i, PAGE);
+	say("one page", remap_file_pages(p, PAGE, 0, 5, 0));
+	say("some", remap_file_pages(p + 4 * PAGE, 3 * PAGE, 0, 0, MAP_NONBLOCK));
+	printf("%c %c %c %c %c %c\n", p[0], p[PAGE], p[4 * PAGE], p[5 * PAGE], p[6 * PAGE], p[7 * PAGE]);
+	p[0] = 'X';
+	own[0] = 0;
+	need("pread", pread(fd, own, 1, 5 * PAGE));
+	printf("in the file: %c\n", own[0]);
+	say("all again", remap_file_pages(p, 16 * PAGE, 0, 0, 0));
+	printf("%c %c\n", p[0], p[5 * PAGE]);
+	say("beyond the end", remap_file_pages(p + 15 * PAGE, PAGE, 0, 99, 0));
+	printf("gives %d\n", reading(p + 15 * PAGE));
+	say("with rights", remap_file_pages(p, PAGE, PROT_READ, 0, 0));
+	say("nothing", remap_file_pages(p, 0, 0, 0, 0));
+	say("private memory", remap_file_pages(own, PAGE, 0, 0, 0));
+	munmap(p + 8 * PAGE, PAGE);
+	say("over a hole", remap_file_pages(p + 7 * PAGE, 3 * PAGE, 0, 0, 0));
+	say("nowhere", remap_file_pages((void *)(1ul << 40), PAGE, 0, 0, 0));
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction sa = { .sa_handler = handler };
@@ -200,5 +227,6 @@ int main(int argc, char **argv)
 	both_ways("a memory file", memory);
 	rights(fd);
 	of_nothing();
+	reorder();
 	return 0;
 }

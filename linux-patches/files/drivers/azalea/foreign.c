@@ -183,6 +183,19 @@ long az_foreign_advise(struct az_job *job, const u64 *arg)
 	return ret;
 }
 
+/* (start, size, 0, page, flags): remap_file_pages of a range that is mapped here. The LWK has no frames of it any more. */
+long az_foreign_reorder(struct az_job *job, const u64 *arg)
+{
+	struct pt_regs regs = { .di = arg[0], .si = arg[1], .dx = arg[2], .r10 = arg[3], .r8 = arg[4] };
+	long ret;
+
+	if (!range_is_programs(arg[0], arg[1]))
+		return -EINVAL;
+	ret = x64_sys_call(&regs, __NR_remap_file_pages);
+	unpin_range(job->space, arg[0], arg[1]);
+	return ret;
+}
+
 /* The page behind a pin, with a reference: another twin may unpin it meanwhile. NULL if it has done so. */
 static struct page *pinned_page(struct az_space *space, unsigned long index)
 {

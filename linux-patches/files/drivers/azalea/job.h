@@ -205,6 +205,7 @@ long az_foreign_protect(const u64 *arg);
 long az_foreign_advise(struct az_job *job, const u64 *arg);
 long az_foreign_remap(struct az_job *job, const u64 *arg);
 long az_foreign_sync(struct az_job *job, const u64 *arg);
+long az_foreign_reorder(struct az_job *job, const u64 *arg);
 long az_foreign_shm_size(const u64 *arg);
 long az_foreign_shm_attach(struct az_job *job, const u64 *arg);
 long az_foreign_aio_setup(const u64 *arg);

@@ -370,6 +370,7 @@ static bool is_special(const struct az_twin *twin, u32 nr, const u64 *arg)
 	case __NR_mremap:
 	case __NR_msync:
 	case __NR_madvise:
+	case __NR_remap_file_pages:
 	case __NR_vmsplice:
 	case __NR_setns:
 	case __NR_close_range:
@@ -423,6 +424,8 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 		return az_pipe_vmsplice(arg, &ret) ? ret : run_linux_call(nr, arg);
 	case __NR_setns:
 		return is_time_namespace(arg[0]) ? -EINVAL : run_linux_call(nr, arg);
+	case __NR_remap_file_pages:
+		return az_foreign_reorder(twin->job, arg);
 	case __NR_close_range:
 		return run_close_range(twin->job->fd, arg);
 	case __NR_close:
