@@ -44,4 +44,9 @@ void arch_tlb_flush(struct aspace *as, uaddr_t start, uaddr_t end);
  */
 void arch_barrier(const u64 *cpus);
 
+/* How many protection keys the CPU has: 16, or 0. The running program's rights: 2 bits for each, 1 no access, 2 no writing. */
+u32 arch_keys(void);
+u32 arch_key_rights(void);
+void arch_key_set_rights(u32 key, u32 rights);
+
 #endif

@@ -129,6 +129,13 @@ long aspace_attach(struct aspace *as, const struct map_args *a, u32 call);
 /* shmdt(2): removes what is left of the segment that was attached at @addr. */
 long aspace_detach(struct aspace *as, uaddr_t addr);
 long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot);
+#define KEY_KEEP	-1	/* each region its own */
+long aspace_protect_key(struct aspace *as, uaddr_t addr, u64 len, u32 prot, int key);
+/* Protection keys: pkey_alloc(2), pkey_free(2); the key at an address; whether the current thread's rights allow an access. */
+long aspace_key_alloc(struct aspace *as, u64 flags, u64 rights);
+long aspace_key_free(struct aspace *as, int key);
+u32 aspace_key_at(struct aspace *as, uaddr_t addr);
+bool aspace_keys_allow(struct aspace *as, uaddr_t addr, u64 len, bool write);
 /* mremap. Returns the new address or -errno. */
 struct remap_args {
 	uaddr_t addr;

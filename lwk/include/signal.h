@@ -34,6 +34,7 @@
 #define MINSIGSTKSZ	2048	/* a frame may need more (AT_MINSIGSTKSZ); Linux asks for that only with strict_sas_size */
 
 #define SI_KERNEL	0x80
+#define SEGV_PKUERR	4
 #define AUDIT_ARCH_X86_64	0xc000003eu
 
 #define SIGBIT(sig)	(1ULL << ((sig) - 1))

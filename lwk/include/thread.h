@@ -331,6 +331,8 @@ void signal_post(struct thread *t, const u8 info[128]);
 void signal_disclaim(struct proc *proc);
 /* A fault of the program itself: delivered even if blocked or ignored, then by default action. */
 void signal_force(u32 sig, s32 code, uaddr_t addr);
+/* The same for an access that a protection key forbids. */
+void signal_force_key(uaddr_t addr, u32 key);
 /* The same for a call that is not made. */
 void signal_force_sigsys(const struct frame *f, s32 code, u32 data);
 /* The process dies of @sig, whatever handler it has; returns only when the KILL that follows has come. */

@@ -44,6 +44,8 @@ struct aspace *aspace_create(struct budget *budget, u64 stack_limit)
 	as->mmap_top = AZ_USER_END - max(as->stack_size, STACK_ROOM) - STACK_GUARD;
 	as->budget = budget_get(budget);
 	as->limit_as = as->limit_data = as->limit_locked = ~0ULL;
+	as->keys = arch_keys() != 0;	/* key 0 is everybody's */
+	as->exec_key = -1;
 	as->resident = &as->own_resident;
 	as->committed = &as->own_committed;
 	return as;
@@ -431,7 +433,7 @@ static struct region *stack_above(struct aspace *as, uaddr_t addr) REQUIRES(as->
 	if (start < AZ_USER_START || stack->end - start > as->stack_size || aspace_room(as, stack->start - start, 0, 0))
 		return NULL;
 	for_each_region(as, r, start - min(start, STACK_GUARD), start) {
-		if (r->prot && !(r->flags & REGION_GROWSDOWN))
+		if (r->prot & PROT_ALL && !(r->flags & REGION_GROWSDOWN))
 			return NULL;
 	}
 	return stack;

@@ -21,6 +21,7 @@
 #define PROT_WRITE		2u
 #define PROT_EXEC		4u
 #define PROT_ALL		7u
+#define PROT_KEYED		(1u << 12)	/* of a request: its PROT_KEY counts, otherwise a region keeps what it has */
 
 /* What is left of @prot while the frame may not be written. To the processor writable is readable, so it must stay that. */
 static inline u32 prot_unwritable(u32 prot)
@@ -80,6 +81,9 @@ struct aspace {
 	u64 locked;			/* l: bytes of LOCKED regions */
 	u64 limit_locked;		/* l: RLIMIT_MEMLOCK */
 	u32 lock_new;			/* l: REGION_* flags of new regions: mlockall(MCL_FUTURE) */
+	u16 keys;			/* l: protection keys in use, one bit each */
+	s16 exec_key;			/* l: that of memory that may only be executed; -1: none */
+	bool keyed;			/* a: a region has had another key than 0 */
 	u64 *resident, *committed;	/* l, and their values */
 	u64 own_resident, own_committed;
 	u64 active[AZ_CPUS_MAX / 64];	/* a: CPUs where it is loaded */
@@ -181,6 +185,11 @@ long backed_advise(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice);
 long aspace_populate_all(struct aspace *as, uaddr_t addr, u64 len, bool write);
 /* MADV_REMOVE. REQUIRES aspace_begin() and the lock; drops it meanwhile. */
 long range_punch(struct aspace *as, uaddr_t start, uaddr_t end);
+
+/* ---- keys.c ---- */
+bool key_is_allocated(const struct aspace *as, int key) REQUIRES(as->lock);	/* to the program */
+/* What the region's prot becomes if @wanted is asked for, by the rules of mprotect(2) and pkey_mprotect(2). */
+u32 key_for(struct aspace *as, const struct region *r, u32 wanted) REQUIRES(as->lock);
 
 /* ---- cow.c ---- */
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Calls that mean something for Linux-backed memory: msync, remap_file_pages, and advice that changes it or what Linux does with it. Linux does them on the
- * proxy's mapping of the same range.
+ * Calls that mean something for Linux-backed memory: msync, remap_file_pages, and advice that changes it or what Linux does with it.
+ * Linux does them on the proxy's mapping of the same range.
  */
 #include "aspace.h"
 #include "offload.h"

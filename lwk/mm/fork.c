@@ -163,6 +163,9 @@ long aspace_fork_begin(struct aspace *parent, struct aspace **child)
 		return -ENOMEM;
 	aspace_begin(parent);
 	as->mmap_top = parent->mmap_top;
+	as->keys = parent->keys;
+	as->exec_key = parent->exec_key;
+	as->keyed = parent->keyed;
 	as->brk_start = parent->brk_start;
 	as->brk = parent->brk;
 	as->limit_as = parent->limit_as;

@@ -242,7 +242,9 @@ static long map_region(struct aspace *as, const struct request *rq, struct regio
 		return start;
 	r->start = start;
 	r->end = start + rq->len;
-	r->prot = rq->prot;
+	r->prot = key_for(as, r, rq->prot);
+	if (r->prot & PROT_KEY)
+		as->keyed = true;
 	r->flags = rq->region_flags;
 	r->file = rq->file;
 	r->offset = is_anonymous(rq->args) ? 0 : rq->args->offset;

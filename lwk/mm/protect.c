@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * mprotect. Taking rights away follows the order of unmap.c (hide, flush, zap), then the entries come back with less.
- * PROT_NONE hides entries and keeps their frames. A private region that becomes writable is committed as a whole.
+ * PROT_NONE hides entries and keeps their frames. A private region that becomes writable is committed as a whole. A protection key (keys.c)
+ * changes along with the rights.
  */
 #include "aspace.h"
 #include "offload.h"
@@ -77,7 +78,7 @@ static long protect_linux(struct aspace *as, uaddr_t start, uaddr_t *end, u32 pr
 		if (!(r->flags & REGION_LINUX))
 			continue;
 		spin_unlock(&as->lock);
-		ret = FORWARD(LINUX_MPROTECT, from, r->end - from, prot);
+		ret = FORWARD(LINUX_MPROTECT, from, r->end - from, prot & PROT_ALL);
 		spin_lock(&as->lock);
 		if (ret < 0) {
 			*end = from;
@@ -87,7 +88,7 @@ static long protect_linux(struct aspace *as, uaddr_t start, uaddr_t *end, u32 pr
 	return 0;
 }
 
-/* Returns true if a region had a right that it loses now. */
+/* Returns true if a region had a right that it loses now, or may lose with another key. */
 static bool protect_regions(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
 {
 	bool reduced = false;
@@ -95,13 +96,17 @@ static bool protect_regions(struct aspace *as, uaddr_t start, uaddr_t end, u32 p
 
 	for_each_region(as, r, start, end) {
 		bool was_data = region_is_data(r);
+		u32 now;
 
 		if (must_charge(r, prot))
 			r->flags |= REGION_CHARGED;
 		if ((prot & PROT_WRITE) && r->file && !(r->flags & REGION_LINUX))
 			r->flags |= REGION_WRITTEN;
-		reduced |= !!(r->prot & ~prot);
-		r->prot = prot;
+		now = key_for(as, r, prot);
+		reduced |= r->prot & PROT_ALL & ~now || (r->prot ^ now) & PROT_KEY;
+		if (now & PROT_KEY)
+			__atomic_store_n(&as->keyed, true, __ATOMIC_RELAXED);
+		r->prot = now;
 		if (region_is_data(r) && !was_data)
 			as->data += r->end - r->start;
 		else if (was_data && !region_is_data(r))
@@ -145,6 +150,7 @@ static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 pro
 {
 	bool mirrored = false;
 	long ret, obstacle, refusal;
+	struct region *r;
 	u64 charge;
 
 	if (aspace_split(as, start) || aspace_split(as, end))
@@ -163,9 +169,11 @@ static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 pro
 		mirrored = range_hide(as, start, end);
 	if (mirrored)
 		ret = range_zap(as, start, end);
-	if (!ret)
-		range_allow(as, start, end, prot, mirrored);
-	return ret ? ret : refusal ? refusal : obstacle;
+	if (ret)
+		return ret;
+	for_each_region(as, r, start, end)
+		range_allow(as, r->start, r->end, r->prot, mirrored);
+	return refusal ? refusal : obstacle;
 }
 
 /* PROT_GROWSDOWN: the range begins where the stack that it is in does. */
@@ -180,7 +188,7 @@ static long protect_stack(struct aspace *as, uaddr_t start, uaddr_t end, u32 pro
 	return range_protect(as, r->start, end, prot);
 }
 
-long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot)
+long aspace_protect_key(struct aspace *as, uaddr_t addr, u64 len, u32 prot, int key)
 {
 	u32 grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
 	long ret;
@@ -197,12 +205,22 @@ long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot)
 		return -EINVAL;
 	if (!range_valid(addr, len))
 		return -ENOMEM;
+	prot &= PROT_ALL;
+	if (key != KEY_KEEP)
+		prot |= PROT_KEYED | (key << PROT_KEY_SHIFT & PROT_KEY);
 	aspace_begin(as);
-	if (grows)
-		ret = protect_stack(as, addr, addr + len, prot & PROT_ALL);
+	if (key != KEY_KEEP && !key_is_allocated(as, key))
+		ret = -EINVAL;
+	else if (grows)
+		ret = protect_stack(as, addr, addr + len, prot);
 	else
-		ret = range_protect(as, addr, addr + len, prot & PROT_ALL);
+		ret = range_protect(as, addr, addr + len, prot);
 	range_merge(as, addr, addr + len);
 	aspace_end(as);
 	return ret;
+}
+
+long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot)
+{
+	return aspace_protect_key(as, addr, len, prot, KEY_KEEP);
 }

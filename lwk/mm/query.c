@@ -29,7 +29,7 @@ static void answer(const struct aspace *as, const struct region *r, struct az_re
 {
 	*to = (struct az_region){
 		.start = r->start, .end = r->end, .offset = r->file ? r->offset : 0, .handle = r->file ? max(r->file->handle, -1) : -1,
-		.prot = r->prot, .kind = region_kind(as, r), .shared = !!(r->flags & REGION_SHARED),
+		.prot = r->prot & PROT_ALL, .kind = region_kind(as, r), .shared = !!(r->flags & REGION_SHARED),
 		.linux_backed = !!(r->flags & REGION_LINUX), .core = region_core(r),
 	};
 }

@@ -23,6 +23,10 @@
 #define REGION_NODUMP	2048u	/* madvise: not in a core file */
 #define REGION_WRITTEN	4096u	/* a private file that is or was writable: memory may differ from the file */
 
+/* Above Linux's PROT_* in a region's prot, and in what pagetable.h makes of it: the protection key. */
+#define PROT_KEY_SHIFT	8
+#define PROT_KEY	(15u << PROT_KEY_SHIFT)
+
 #define FILE_LINUX	-1
 #define FILE_SHM	-2	/* a System V segment */
 
@@ -36,7 +40,7 @@ struct file_ref {
 
 struct region {
 	uaddr_t start, end;
-	u32 prot;		/* Linux's PROT_* */
+	u32 prot;		/* Linux's PROT_*, and PROT_KEY */
 	u32 flags;		/* REGION_* */
 	struct file_ref *file;	/* NULL: anonymous */
 	u64 offset;		/* in the file, of start */

@@ -28,6 +28,21 @@ long sys_mprotect(uaddr_t addr, u64 length, u64 prot)
 	return aspace_protect(aspace_current(), addr, length, prot > UINT32_MAX ? UINT32_MAX : implied(prot));
 }
 
+long sys_pkey_mprotect(uaddr_t addr, u64 length, u64 prot, int key)
+{
+	return aspace_protect_key(aspace_current(), addr, length, prot > UINT32_MAX ? UINT32_MAX : implied(prot), key);
+}
+
+long sys_pkey_alloc(u64 flags, u64 rights)
+{
+	return aspace_key_alloc(aspace_current(), flags, rights);
+}
+
+long sys_pkey_free(int key)
+{
+	return aspace_key_free(aspace_current(), key);
+}
+
 long sys_munmap(uaddr_t addr, u64 length)
 {
 	return aspace_unmap(aspace_current(), addr, length);

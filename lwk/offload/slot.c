@@ -77,9 +77,13 @@ static void serve_fault(struct thread *t)
 {
 	struct az_slot *slot = t->slot;
 	u32 access = FAULT_NOWAIT | (slot->fault_write ? FAULT_WRITE : FAULT_UNSHARE);
+	struct aspace *as = t->proc->aspace;
 	int code;
 
-	slot->fault_ret = aspace_fault(t->proc->aspace, slot->fault_addr, access, &code) ? -EFAULT : 0;
+	if (aspace_keys_allow(as, slot->fault_addr, 1, slot->fault_write) && !aspace_fault(as, slot->fault_addr, access, &code))
+		slot->fault_ret = 0;
+	else
+		slot->fault_ret = -EFAULT;
 	slot_release(slot, t->slot_index, AZ_SLOT_CALL);
 }
 

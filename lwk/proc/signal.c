@@ -181,6 +181,15 @@ void signal_force(u32 sig, s32 code, uaddr_t addr)
 	force(info);
 }
 
+void signal_force_key(uaddr_t addr, u32 key)
+{
+	u8 info[128];
+
+	set_info(info, SIGSEGV, SEGV_PKUERR, addr);
+	((u32 *)info)[8] = key;
+	force(info);
+}
+
 void signal_force_sigsys(const struct frame *f, s32 code, u32 data)
 {
 	u8 info[128];

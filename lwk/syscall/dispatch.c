@@ -44,7 +44,7 @@ static long prepare_range(struct aspace *as, u64 addr, u64 bytes, bool write)
 {
 	if (!addr)
 		return 0;
-	if (outside(addr, bytes))
+	if (outside(addr, bytes) || !aspace_keys_allow(as, addr, bytes ? bytes : 1, write))
 		return -EFAULT;
 	if (bytes && bytes <= POPULATE_MAX)
 		aspace_prepare(as, addr, bytes, write);

@@ -175,3 +175,22 @@ void panic(const char *fmt, ...)
 	fputc('\n', stderr);
 	abort();
 }
+
+/* ---- Protection keys: no memory is protected, only the rights are kept ---- */
+
+static u32 key_rights = 0x55555554;
+
+u32 arch_keys(void)
+{
+	return 16;
+}
+
+u32 arch_key_rights(void)
+{
+	return key_rights;
+}
+
+void arch_key_set_rights(u32 key, u32 rights)
+{
+	key_rights = (key_rights & ~(3u << (2 * key))) | rights << (2 * key);
+}

@@ -9,6 +9,8 @@
 #include "log.h"
 #include "string.h"
 
+#define XCR0_PKRU	(1ULL << 9)
+
 struct x86_features x86_features;
 
 struct tss {				/* Intel SDM volume 3, 64-bit TSS */
@@ -37,7 +39,12 @@ void x86_features_detect(u64 xcr0)
 	x86_features.umip = leaf7[2] & (1 << 2);
 	x86_features.rdtscp = ext[3] & (1 << 27);
 	cpuid(0xd, 0, r);
-	x86_features.xcr0 = xcr0 & (r[0] | (u64)r[3] << 32) & ~(1ULL << 9);	/* no PKRU: keys are refused */
+	x86_features.xcr0 = xcr0 & (r[0] | (u64)r[3] << 32);
+	x86_features.pku = leaf7[2] & (1 << 3) && x86_features.xcr0 & XCR0_PKRU;
+	if (!x86_features.pku)
+		x86_features.xcr0 &= ~XCR0_PKRU;
+	cpuid(0xd, 9, r);
+	x86_features.pkru_offset = r[1];
 	check(x86_features.xcr0 & 1);
 }
 
@@ -80,6 +87,8 @@ static void setup_registers(struct cpu *cpu)
 		cr4 |= CR4_UMIP;
 	if (x86_features.fsgsbase)
 		cr4 |= CR4_FSGSBASE;
+	if (x86_features.pku)
+		cr4 |= CR4_PKE;
 	write_cr4(cr4);
 	asm volatile("xsetbv" : : "c"(0), "a"((u32)x86_features.xcr0), "d"((u32)(x86_features.xcr0 >> 32)));
 	wrmsr(MSR_GS_BASE, (u64)cpu);
@@ -114,6 +123,26 @@ void x86_set_kernel_stack(struct cpu *cpu, void *top)
 {
 	((struct tss *)cpu->tables.tss)->rsp[0] = (u64)top;
 	cpu->frame = (struct frame *)top - 1;
+}
+
+u32 arch_keys(void)
+{
+	return x86_features.pku ? 16 : 0;
+}
+
+u32 arch_key_rights(void)
+{
+	u32 rights, high;
+
+	asm volatile("rdpkru" : "=a"(rights), "=d"(high) : "c"(0));
+	return rights;
+}
+
+void arch_key_set_rights(u32 key, u32 rights)
+{
+	u32 all = (arch_key_rights() & ~(3u << (2 * key))) | rights << (2 * key);
+
+	asm volatile("wrpkru" : : "a"(all), "c"(0), "d"(0) : "memory");
 }
 
 void x86_load_modes(struct cpu *cpu, u32 modes)

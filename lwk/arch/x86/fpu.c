@@ -6,12 +6,20 @@
 #include "arch/x86/x86.h"
 #include "string.h"
 
-/* The state a program starts with (System V ABI: MXCSR 0x1f80, x87 control word 0x37f). */
+#define XSTATE_BV	512		/* offset */
+#define PKRU		(1ULL << 9)
+#define PKRU_START	0x55555554	/* memory with key 0 only */
+
+/* The state a program starts with (System V ABI: MXCSR 0x1f80, x87 control word 0x37f), and a signal handler. */
 void x86_fpu_init(void *area)
 {
 	memset(area, 0, x86_features.xsave_size);
 	*(u16 *)area = 0x37f;
 	*(u32 *)((u8 *)area + 24) = 0x1f80;
+	if (!x86_features.pku)
+		return;
+	*(u64 *)((u8 *)area + XSTATE_BV) = PKRU;	/* all else is in its initial state */
+	*(u32 *)((u8 *)area + x86_features.pkru_offset) = PKRU_START;
 }
 
 void x86_fpu_save(void *area)

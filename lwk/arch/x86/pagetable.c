@@ -3,6 +3,7 @@
 #include "log.h"
 #include "mm.h"
 #include "pagetable.h"
+#include "../../mm/region.h"
 
 #define LEVELS		4
 #define ENTRIES		512
@@ -12,7 +13,7 @@
 #define PROT_ALL	7
 
 #define PTE_TABLE	(PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
-#define PTE_PROTECTION	(PTE_PRESENT | PTE_WRITE | PTE_NX)
+#define PTE_PROTECTION	(PTE_PRESENT | PTE_WRITE | PTE_KEY | PTE_NX)
 
 /* Bytes that one entry of @level stands for; level 0 has the 4 KB pages. */
 static u64 level_span(u32 level)
@@ -159,7 +160,7 @@ static u64 protection(u32 prot)
 		e |= PTE_WRITE;
 	if (!(prot & PROT_EXEC))
 		e |= PTE_NX;
-	return e;
+	return e | (u64)(prot & PROT_KEY) >> PROT_KEY_SHIFT << PTE_KEY_SHIFT;
 }
 
 u64 pte_make(paddr_t frame, u32 prot, u64 span)

@@ -18,6 +18,8 @@
 #define PTE_ACCESSED	(1ULL << 5)
 #define PTE_DIRTY	(1ULL << 6)
 #define PTE_LARGE	(1ULL << 7)
+#define PTE_KEY_SHIFT	59
+#define PTE_KEY		(15ULL << PTE_KEY_SHIFT)
 #define PTE_NX		(1ULL << 63)
 #define PTE_FRAME	0x000ffffffffff000ULL
 
@@ -32,7 +34,7 @@ bool pt_split(u64 *entry);
 /* Frees all tables below 512 entries / 2 of @pgd, and @pgd; the entries' frames are the caller's business. */
 void pt_destroy(u64 *pgd);
 
-/* A present entry with Linux's PROT_* (hidden for PROT_NONE). */
+/* A present entry with a region's prot (hidden for PROT_NONE). */
 u64 pte_make(paddr_t frame, u32 prot, u64 span);
 
 static inline u64 pte_load(const u64 *entry)

@@ -24,6 +24,7 @@ extern const struct extable_entry extable_start[], extable_end[], extable_nofaul
 #define PF_USER		4
 #define PF_RESERVED	8
 #define PF_FETCH	16
+#define PF_KEY		32	/* the page is there, and its protection key forbids the access */
 
 #define SIGILL		4
 #define SIGTRAP		5
@@ -73,7 +74,7 @@ static void kernel_page_fault(struct frame *f, u64 addr)
 	if (!fixup && addr < AZ_USER_END) {
 		fixup = extable_find(extable_start, extable_end, f->ip);
 		/* one that is killed may find entries that stay hidden, since what hid them was cut short: it would come back for ever */
-		if (fixup && this_cpu()->current->proc && !(__atomic_load_n(&this_cpu()->current->work, __ATOMIC_ACQUIRE) & WORK_KILL) &&
+		if (fixup && !(error & PF_KEY) && this_cpu()->current->proc && !(__atomic_load_n(&this_cpu()->current->work, __ATOMIC_ACQUIRE) & WORK_KILL) &&
 		    aspace_fault(this_cpu()->current->proc->aspace, addr, error & PF_WRITE ? FAULT_WRITE : 0, &code) == 0)
 			return;
 	}
@@ -92,6 +93,10 @@ static void user_page_fault(struct frame *f, u64 addr)
 	current_thread()->slot->faults++;
 	if (addr >= AZ_USER_END || error & PF_RESERVED) {
 		signal_force(SIGSEGV, 1, addr);
+		return;
+	}
+	if (error & PF_KEY) {
+		signal_force_key(addr, aspace_key_at(current_thread()->proc->aspace, addr));
 		return;
 	}
 	ret = aspace_fault(current_thread()->proc->aspace, addr,

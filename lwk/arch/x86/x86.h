@@ -45,6 +45,7 @@ struct frame {
 #define CR4_OSXSAVE	(1u << 18)
 #define CR4_SMEP	(1u << 20)
 #define CR4_SMAP	(1u << 21)
+#define CR4_PKE		(1u << 22)
 #define CR4_PAE		(1u << 5)
 #define CR4_PGE		(1u << 7)
 
@@ -75,7 +76,8 @@ static inline void write_cr4(u64 v) { asm volatile("mov %0, %%cr4" : : "r"(v) : 
 struct x86_features {
 	u32 xsave_size;		/* bytes of the XSAVE area for xcr0 */
 	u64 xcr0;
-	bool fsgsbase, smap, smep, umip, rdtscp;
+	bool fsgsbase, smap, smep, umip, rdtscp, pku;
+	u32 pkru_offset;	/* of PKRU in that area */
 };
 extern struct x86_features x86_features;
 struct cpu;
