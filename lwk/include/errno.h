@@ -20,6 +20,7 @@
 #define ENODEV		19
 #define EINVAL		22
 #define ENOTTY		25
+#define ENOSPC		28
 #define ERANGE		34
 #define EDEADLK		35
 #define ENOSYS		38

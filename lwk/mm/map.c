@@ -311,7 +311,7 @@ static long refuse(const struct request *rq, long err)
 {
 	long handle;
 
-	if (rq->shm || is_anonymous(rq->args) || (rq->args->offset & (PAGE_SIZE - 1)))
+	if (rq->attach || is_anonymous(rq->args) || (rq->args->offset & (PAGE_SIZE - 1)))
 		return err;
 	handle = FORWARD(AZ_CALL_FILE_OPEN, rq->args->fd, rq->args->prot, rq->args->flags);
 	if (handle >= 0)

@@ -218,7 +218,6 @@ void signal_disclaim(struct proc *proc)
 	proc->claimed = 0;
 	tell_end(proc);
 }
-}
 
 static long take_wanted(struct thread *t, u64 set, uaddr_t info_addr)
 {
