@@ -7,6 +7,7 @@
 #undef SS_ONSTACK
 #undef SS_DISABLE
 #undef SI_KERNEL
+#undef SEGV_PKUERR
 #undef MINSIGSTKSZ
 #include "proc/signal.c"
 #include "proc/sys_signal.c"
@@ -83,6 +84,7 @@ long sigframe_push(struct thread *t, struct frame *f, const struct ksigaction *a
 void log_fatal_signal(u32 sig, s32 code, uaddr_t addr) { }
 void rseq_interrupted(struct thread *t, u64 *ip) { }
 void thread_yield(void) { }
+void thread_set_mode(u32 mode, bool on) { }
 void thread_move_if_needed(struct thread *t) { }
 long syscall_deferred(struct frame *f) { return 0; }
 void trace_signal(struct trace *tr, const u8 info[128]) { }
