@@ -86,7 +86,7 @@ LINUX_HEADERS = """asm/ioctls.h asm/termbits.h asm/termios.h linux/sockios.h lin
 	linux/stat.h linux/resource.h linux/sched/types.h asm/signal.h asm/siginfo.h linux/sysinfo.h linux/timex.h linux/times.h
 	linux/utime.h linux/utsname.h linux/mqueue.h linux/eventpoll.h asm/poll.h linux/socket.h linux/capability.h
 	linux/keyctl.h linux/kcmp.h linux/mman.h linux/sched.h linux/wait.h linux/timerfd.h linux/membarrier.h linux/mempolicy.h
-	linux/ipc.h linux/memfd.h linux/random.h linux/uio.h""".split()
+	linux/ipc.h linux/memfd.h linux/random.h linux/uio.h linux/aio_abi.h linux/io_uring.h""".split()
 C_HEADERS = "sys/socket.h netinet/in.h netinet/tcp.h netinet/udp.h sys/file.h sys/eventfd.h unistd.h".split()
 IN_C_HEADERS = re.compile("(AF|EFD|SOCK|MSG|SHUT|SOL|LOCK)_|[FRWX]_OK$")
 NOT_IN_HEADERS = {"ARCH_CET_STATUS", "O_ASYNC", "SCHED_OTHER"}		# of Linux 6.1; glibc has them of its own
