@@ -3,8 +3,8 @@
  * What every machine must offer to the rest of the LWK. arch/x86 is the real one; arch/host implements the same over pthreads
  * and malloc so that modules run as ordinary programs under sanitizers.
  *
- * The kernel runs with interrupts off; they arrive only in user mode, in the idle loop, and where long work lets them in. So anything that waits for another
- * CPU must call arch_relax(), which answers the requests that other CPUs may be waiting for in turn (TLB flushes).
+ * The kernel runs with interrupts off; they arrive only in user mode, in the idle loop, and where long work lets them in. So anything that
+ * waits for another CPU must call arch_relax(), which answers the requests that other CPUs may be waiting for in turn (TLB flushes).
  */
 #ifndef LWK_ARCH_H
 #define LWK_ARCH_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Calls that wait in Linux under a signal mask of their own: pselect6, ppoll, epoll_pwait, epoll_pwait2, io_pgetevents and
- * io_uring_enter. Linux opens the mask for the wait itself, so nothing gets lost before it; here the thread takes on the same mask, so that a signal which ends the wait finds its
- * handler. The twin is not told: outside the wait it holds back what the thread's ordinary mask blocks.
+ * io_uring_enter. Linux opens the mask for the wait itself, so nothing gets lost before it; here the thread takes on the same mask, so that
+ * a signal which ends the wait finds its handler. The twin is not told: outside the wait it holds back what the thread's ordinary mask blocks.
  */
 #include "arch/x86/x86.h"
 #include "errno.h"

@@ -64,18 +64,28 @@ static void kernel_trap(struct frame *f, u64 vector)
 		f->flags);
 }
 
+/*
+ * Makes present what a user copy of this thread touched. Not for one that is killed: it may find entries that stay hidden, since what hid
+ * them was cut short, and would come back for ever. Nor where a protection key forbids it.
+ */
+static bool user_copy_goes_on(u64 addr, u64 error)
+{
+	struct thread *t = this_cpu()->current;
+	int code;
+
+	if ((error & PF_KEY) || !t->proc || __atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
+		return false;
+	return aspace_fault(t->proc->aspace, addr, error & PF_WRITE ? FAULT_WRITE : 0, &code) == 0;
+}
+
 /* The CPU touched a program's memory in a user copy, or the kernel has failed. */
 static void kernel_page_fault(struct frame *f, u64 addr)
 {
-	u64 error = f->orig_ax;
 	u64 fixup = extable_find(extable_nofault_start, extable_nofault_end, f->ip);
-	int code;
 
 	if (!fixup && addr < AZ_USER_END) {
 		fixup = extable_find(extable_start, extable_end, f->ip);
-		/* one that is killed may find entries that stay hidden, since what hid them was cut short: it would come back for ever */
-		if (fixup && !(error & PF_KEY) && this_cpu()->current->proc && !(__atomic_load_n(&this_cpu()->current->work, __ATOMIC_ACQUIRE) & WORK_KILL) &&
-		    aspace_fault(this_cpu()->current->proc->aspace, addr, error & PF_WRITE ? FAULT_WRITE : 0, &code) == 0)
+		if (fixup && user_copy_goes_on(addr, f->orig_ax))
 			return;
 	}
 	if (!fixup)
