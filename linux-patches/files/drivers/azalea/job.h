@@ -74,6 +74,7 @@ struct az_job {
 struct az_twin {
 	spinlock_t lock;
 	struct task_struct *task;	/* lock: NULL when unbound, else a reference is held */
+	pid_t pid;			/* I while bound: the task's, by which it is found; a thread that executes takes over the leader's */
 	struct az_job *job;
 	struct az_slot *slot;		/* I while bound */
 	wait_queue_head_t wait;		/* the slot's state or mailbox has changed */

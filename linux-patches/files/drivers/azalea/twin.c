@@ -122,6 +122,7 @@ struct az_twin *az_twin_bind(struct az_job *job, u32 state, u64 stamp)
 	slot->tid = task_pid_vnr(current);
 	slot->sigmask = ~0ULL;
 	slot->twin_masked = 1;
+	twin->pid = current->pid;
 	twin->job = job;
 	twin->slot = slot;
 	twin->handed = twin->running = twin->kept = twin->delivered = twin->dying = twin->dumping = false;
@@ -141,8 +142,8 @@ void az_twin_unbind(struct az_twin *twin)
 {
 	struct task_struct *task = twin->task;
 
-	xa_cmpxchg(&all_twins, task->pid, twin, NULL, GFP_KERNEL);
-	xa_erase(&twin->job->space->twins, task->pid);
+	xa_cmpxchg(&all_twins, twin->pid, twin, NULL, GFP_KERNEL);
+	xa_erase(&twin->job->space->twins, twin->pid);
 	twin_set_task(twin, NULL);
 	put_task_struct(task);
 	smp_store_release(&twin->slot->state, AZ_SLOT_FREE);
