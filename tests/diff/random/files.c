@@ -391,10 +391,7 @@ static void op_message(void)
 	t_area();
 }
 
-static const struct {
-	int weight;
-	void (*op)(void);
-} operations[] = {
+static const struct operation operations[] = {
 	{ 16, op_open }, { 6, op_close }, { 5, op_dup }, { 16, op_write }, { 14, op_read }, { 6, op_vector }, { 6, op_seek }, { 4, op_truncate },
 	{ 5, op_flags }, { 3, op_lock }, { 10, op_name }, { 5, op_stat }, { 2, op_list }, { 8, op_make }, { 4, op_poll }, { 5, op_epoll },
 	{ 7, op_move }, { 3, op_space }, { 8, op_message },
@@ -402,14 +399,7 @@ static const struct {
 
 static void file_op(int index)
 {
-	int i, sum = 0, n;
-
-	for (i = 0; i < (int)(sizeof(operations) / sizeof(*operations)); i++)
-		sum += operations[i].weight;
-	n = pick(sum);
-	for (i = 0; n >= operations[i].weight; i++)
-		n -= operations[i].weight;
-	operations[i].op();
+	run_one(operations, sizeof(operations) / sizeof(*operations));
 	(void)index;
 }
 

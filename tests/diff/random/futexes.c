@@ -335,23 +335,13 @@ static void op_unlock(void)
 	t_word(word[PI_WORD]);
 }
 
-static const struct {
-	int weight;
-	void (*op)(void);
-} operations[] = {
+static const struct operation operations[] = {
 	{ 30, op_wait }, { 15, op_wake }, { 12, op_requeue }, { 8, op_wake_op }, { 6, op_set }, { 4, op_wrong }, { 8, op_lock }, { 8, op_unlock },
 };
 
 static void futex_op(int index)
 {
-	int i, sum = 0, n;
-
-	for (i = 0; i < (int)(sizeof(operations) / sizeof(*operations)); i++)
-		sum += operations[i].weight;
-	n = pick(sum);
-	for (i = 0; n >= operations[i].weight; i++)
-		n -= operations[i].weight;
-	operations[i].op();
+	run_one(operations, sizeof(operations) / sizeof(*operations));
 	check_sleepers();
 	(void)index;
 }

@@ -63,6 +63,18 @@ bool chance(int percent)
 	return pick(100) < percent;
 }
 
+void run_one(const struct operation *operations, int count)
+{
+	int i, sum = 0, n;
+
+	for (i = 0; i < count; i++)
+		sum += operations[i].weight;
+	n = pick(sum);
+	for (i = 0; n >= operations[i].weight; i++)
+		n -= operations[i].weight;
+	operations[i].op();
+}
+
 void t_str(const char *s)
 {
 	while (*s && trace->length < TRACE_SIZE)

@@ -651,10 +651,7 @@ static void op_wrong(void)
 	}
 }
 
-static const struct {
-	int weight;
-	void (*op)(void);
-} operations[] = {
+static const struct operation operations[] = {
 	{ 14, op_map_private }, { 5, op_map_shared }, { 8, op_map_constant }, { 6, op_map_file }, { 1, op_map_read_only },
 	{ 8, op_unmap }, { 10, op_protect }, { 12, op_remap }, { 12, op_advise }, { 16, op_write }, { 10, op_look },
 	{ 6, op_pipe_out }, { 6, op_pipe_in }, { 4, op_vector }, { 3, op_file_in }, { 3, op_file_out }, { 2, op_file_check },
@@ -663,15 +660,8 @@ static const struct {
 
 static void memory_op(int index)
 {
-	int i, sum = 0, n;
-
 	stamp = draw() | 1;
-	for (i = 0; i < (int)(sizeof(operations) / sizeof(*operations)); i++)
-		sum += operations[i].weight;
-	n = pick(index < MAPS_FIRST ? operations[0].weight + operations[1].weight + operations[2].weight + operations[3].weight : sum);
-	for (i = 0; n >= operations[i].weight; i++)
-		n -= operations[i].weight;
-	operations[i].op();
+	run_one(operations, index < MAPS_FIRST ? 4 : sizeof(operations) / sizeof(*operations));
 }
 
 static int file_with(long bytes, uint64_t pattern)

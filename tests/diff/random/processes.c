@@ -310,23 +310,16 @@ static void op_exec(void)
 	t_arg("status", status);
 }
 
-static const struct {
-	int weight;
-	void (*op)(void);
-} operations[] = {
+static const struct operation operations[] = {
 	{ 25, op_fork }, { 30, op_do }, { 8, op_exit }, { 8, op_die }, { 6, op_stop }, { 8, op_self }, { 8, op_wait }, { 2, op_exec },
 };
 
 static void process_op(int index)
 {
-	int i, sum = 0, n;
-
-	for (i = 0; i < (int)(sizeof(operations) / sizeof(*operations)); i++)
-		sum += operations[i].weight;
-	n = index < 2 ? 0 : pick(sum);
-	for (i = 0; n >= operations[i].weight; i++)
-		n -= operations[i].weight;
-	operations[i].op();
+	if (index < 2)
+		operations[0].op();
+	else
+		run_one(operations, sizeof(operations) / sizeof(*operations));
 }
 
 static void process_prepare(void)

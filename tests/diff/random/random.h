@@ -45,6 +45,14 @@ bool chance(int percent);
 #define pick_of(...) \
 	((const long[]){ __VA_ARGS__ })[pick(sizeof((const long[]){ __VA_ARGS__ }) / sizeof(long))]
 
+struct operation {
+	int weight;
+	void (*op)(void);
+};
+
+/* Runs one of the operations, each as often as its weight says. */
+void run_one(const struct operation *operations, int count);
+
 /* ---- Trace: one line per operation, in memory that forked children write to as well ---- */
 
 void t_str(const char *s);

@@ -396,25 +396,15 @@ static void op_timer(void)
 	raw(rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
 }
 
-static const struct {
-	int weight;
-	void (*op)(void);
-} operations[] = {
+static const struct operation operations[] = {
 	{ 14, op_action }, { 20, op_mask }, { 30, op_send }, { 5, op_pending }, { 10, op_wait }, { 8, op_suspend }, { 5, op_poll },
 	{ 8, op_altstack }, { 6, op_fault }, { 5, op_signalfd }, { 3, op_pipe }, { 1, op_child }, { 2, op_timer },
 };
 
 static void signal_op(int index)
 {
-	int i, sum = 0, n;
-
 	nested = 2;
-	for (i = 0; i < (int)(sizeof(operations) / sizeof(*operations)); i++)
-		sum += operations[i].weight;
-	n = pick(sum);
-	for (i = 0; n >= operations[i].weight; i++)
-		n -= operations[i].weight;
-	operations[i].op();
+	run_one(operations, sizeof(operations) / sizeof(*operations));
 	(void)index;
 }
 
