@@ -37,10 +37,15 @@ def build():
 def run_vm(name, options, script):
     """Run a shell script in the machine; return its closings, lost windows."""
     path = os.path.join(OUT, f"{name}.csv")
+    entries = os.path.join(OUT, "entries.txt")
+    with open(entries, "w") as file:
+        found = subprocess.run([f"{BENCH}/icount/entries"], stdout=file)
+    if found.returncode:
+        raise Failure("bench/icount/entries does not know these kernels")
     command = [os.path.join(ROOT, "tools", "vm"), *options,
                "--timeout", str(TIMEOUT_SECONDS),
                "--qemu-arg=-plugin", f"--qemu-arg={OUT}/icount.so,out={path},"
-               f"profile={OUT}/{name}.profile.csv",
+               f"profile={OUT}/{name}.profile.csv,entries={entries}",
                "--", "sh", "-ec", f"PATH={BIN}:$PATH; {script}"]
     if os.path.exists(path):
         os.unlink(path)

@@ -3,29 +3,42 @@
 import csv
 import re
 
+PLACE = ("window", "closing", "vcpu", "scope")         # not counters
+USER, KERNEL = "user", "kernel"
+ENTRIES = ("syscalls", "exceptions", "interrupts")      # of the kernel
+
 
 class Closing:
-    """One closing of one window: what each CPU executed in it."""
+    """One closing of one window: what was counted on each CPU.
+
+    Counters are called as the columns of the file.  The plug-in counts only
+    what it was asked for; to read another column is a KeyError.
+    """
 
     def __init__(self):
-        self.counts = {}        # vcpu: (user, kernel)
+        self.counts = {}        # vcpu: {counter: number}
         self.marker = None      # the CPU that set the marks, if it was one
 
-    def own(self, mode):
-        """Instructions on the marking CPU; of a global window, on all."""
+    def own(self, counter):
+        """The marking CPU's; of a global window, the sum over all CPUs."""
         if self.marker is None:
-            return sum(count[mode] for count in self.counts.values())
-        return self.counts[self.marker][mode]
+            return sum(count[counter] for count in self.counts.values())
+        return self.counts[self.marker][counter]
 
-    def others(self, mode):
-        return sum(c[mode] for c in self.counts.values()) - self.own(mode)
+    def all(self, counter, vcpus=None):
+        """The sum over all CPUs, or over those in vcpus."""
+        return sum(count[counter] for vcpu, count in self.counts.items()
+                   if vcpus is None or vcpu in vcpus)
+
+    def others(self, counter):
+        return self.all(counter) - self.own(counter)
 
     def total(self, vcpus):
-        return sum(sum(count) for vcpu, count in self.counts.items()
-                   if vcpu in vcpus)
+        return self.all(USER, vcpus) + self.all(KERNEL, vcpus)
 
-
-USER, KERNEL = 0, 1
+    def entries(self, vcpus=None):
+        """Entries into the kernel of any kind; vcpus as for all()."""
+        return sum(self.all(kind, vcpus) for kind in ENTRIES)
 
 
 def read_closings(path):
@@ -39,7 +52,9 @@ def read_closings(path):
                 continue
             one = closings.setdefault(window, {}).setdefault(
                 int(row["closing"]), Closing())
-            one.counts[vcpu] = int(row["user"]), int(row["kernel"])
+            one.counts[vcpu] = {counter: int(count)
+                                for counter, count in row.items()
+                                if counter not in PLACE}
             if row["scope"] == "own":
                 one.marker = vcpu
     return {w: list(c.values()) for w, c in closings.items()}, lost

@@ -1,98 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guest of the plug-in's self-test: a bare program for two processors that
- * QEMU starts with -kernel (multiboot).  The number of instructions in each of
- * its windows is known by reading; the script selftest holds the numbers.
- *
- * Memory from 0 on is mapped twice, at 0 and at HIGH.  Everything runs in ring
- * 0, so "user" code is code executed at its low address and "kernel" code is
- * code executed at its high address.  The two live in pages of their own,
- * because the plug-in cannot tell two addresses of one page apart.
+ * The guest of the plug-in's self-test: a bare program for two processors (guest_boot.S starts it). The number of instructions in each
+ * of its windows is known by reading; the script selftest holds the numbers.
  *
  * Where the processors must wait for each other, they do so in high code, so
  * that the low counts stay exact.
  */
-#include "mark.h"
+#include "guest_boot.S"
 
-#define HIGH		0xffffffff80000000
-#define TRAMPOLINE	0x8000			/* page of the second CPU */
-#define APIC_ICR	0xfee00300
-#define EXIT_PORT	0xf4
 #define ROUNDS		1000
-
-#define open(w)		azalea_mark(AZALEA_OPEN(w))
-#define close(w)	azalea_mark(AZALEA_CLOSE(w))
-
-	.text
-	.code32
-start:
-	.balign	4
-header:
-	.long	0x1badb002, 0x10000, -(0x1badb002 + 0x10000)
-	.long	header, start, end, end, entry
-
-entry:
-	cld
-	mov	$trampoline, %esi
-	mov	$TRAMPOLINE, %edi
-	mov	$trampoline_end - trampoline, %ecx
-	rep movsb
-	mov	$1, %ebx			/* this is the first CPU */
-	lgdt	gdt_pointer
-enter_long:
-	mov	%cr4, %eax
-	or	$0x20, %eax			/* PAE */
-	mov	%eax, %cr4
-	mov	$pml4, %eax
-	mov	%eax, %cr3
-	mov	$0xc0000080, %ecx		/* EFER.LME */
-	rdmsr
-	or	$0x100, %eax
-	wrmsr
-	mov	%cr0, %eax
-	or	$0x80000000, %eax
-	mov	%eax, %cr0
-	ljmp	$8, $low
-
-	.code16
-trampoline:
-	cli
-	xor	%ax, %ax
-	mov	%ax, %ds
-	lgdtl	TRAMPOLINE + gdt_copy - trampoline
-	mov	%cr0, %eax
-	or	$1, %al
-	mov	%eax, %cr0
-	ljmpl	$16, $second
-gdt_copy:
-	.word	31
-	.long	gdt
-trampoline_end:
-
-	.code32
-second:
-	mov	$24, %eax
-	mov	%eax, %ds
-	mov	%eax, %ss
-	xor	%ebx, %ebx
-	jmp	enter_long
-
-	.balign	16
-gdt:
-	.quad	0
-	.quad	0x00af9b000000ffff		/* 8: 64-bit code */
-	.quad	0x00cf9b000000ffff		/* 16: 32-bit code */
-	.quad	0x00cf93000000ffff		/* 24: data */
-gdt_pointer:
-	.word	31
-	.long	gdt
-idt_pointer:
-	.word	15 * 16 - 1
-	.quad	idt
 
 /* Low code of the first CPU: the simple windows, one after the other. */
 	.balign	4096
-	.code64
 low:
 	mov	$24, %eax
 	mov	%eax, %ss
@@ -183,11 +102,8 @@ low:
 	close(20)				/* never opened */
 	open(21)				/* never closed */
 
-	movl	$0x000c4500, %eax		/* INIT, then SIPI, to the other */
-	mov	$APIC_ICR, %edi
-	mov	%eax, (%rdi)
-	mov	$0x000c4600 + (TRAMPOLINE >> 12), %eax
-	mov	%eax, (%rdi)
+	mov	$high_entries + HIGH, %rax
+	call	*%rax
 
 	mov	$high_first + HIGH, %rax
 	jmp	*%rax
@@ -222,6 +138,82 @@ high_page_fault:				/* six instructions */
 	add	$8, %rsp
 	iretq
 
+/* Each entry is known to the plug-in by the address of its label (selftest). */
+entry_syscall:
+	jmp	*%rcx
+entry_interrupt:
+	iretq
+entry_exception:				/* ud2 is two bytes */
+	addq	$2, (%rsp)
+	iretq
+entry_ipi:
+	mov	$APIC_SVR - 0x40, %eax		/* end of interrupt */
+	movl	$0, (%rax)
+	iretq
+
+/* The forms of a store that kernels use. The jumps let QEMU take the interrupt before the next one is sent. */
+.macro command_apic value
+	movl	$\value, (%rdi)
+	jmp	1f
+1:	mov	$\value, %eax
+	mov	%eax, (%rdi)
+	jmp	1f
+1:	mov	$\value, %eax
+	xchg	%eax, (%rdi)
+	jmp	1f
+1:
+.endm
+
+high_entries:
+	mov	$0xc0000080, %ecx		/* EFER.SCE */
+	rdmsr
+	or	$1, %eax
+	wrmsr
+	mov	$0xc0000081, %ecx		/* STAR */
+	xor	%eax, %eax
+	mov	$32, %edx
+	wrmsr
+	inc	%ecx				/* LSTAR */
+	mov	$entry_syscall, %eax		/* its upper half is that of HIGH, if added */
+	mov	$0xffffffff, %edx
+	or	$0x80000000, %eax
+	wrmsr
+	mov	$APIC_SVR, %edi
+	movl	$0x1ff, (%rdi)			/* enabled */
+	mov	$APIC_ICR, %edi
+	mov	$0xff, %al			/* no devices */
+	out	%al, $0x21
+	out	%al, $0xa1
+	sti
+	nop
+
+	open(15)
+	.rept	3
+	syscall
+	.endr
+	close(15)
+
+	open(16)
+	ud2
+	ud2
+	close(16)
+
+	open(17)
+	.rept	5
+	int	$LAST_VECTOR
+	.endr
+	close(17)
+
+	open(18)				/* to itself, three times */
+	command_apic 0x44000 + IPI_VECTOR
+	close(18)
+	cli
+
+	open(19)				/* to the other */
+	start_others
+	close(19)
+	ret
+
 /* turn counts up; each CPU waits for its numbers. */
 .macro wait_for number
 1:	pause
@@ -249,7 +241,7 @@ high_first:
 	movl	$8, turn
 	wait_for 9
 
-	xor	%eax, %eax
+	mov	$1, %eax
 	out	%eax, $EXIT_PORT
 1:	hlt
 	jmp	1b
@@ -277,22 +269,12 @@ high_second:
 	jmp	1b
 
 	.balign	4096
-pml4:
-	.quad	pdpt + 3
-	.fill	510, 8, 0
-	.quad	pdpt + 3
-pdpt:
-	.quad	0x83, 0, 0, 0xc0000083		/* 1 GB pages; 3: the APIC */
-	.fill	506, 8, 0
-	.quad	0x83, 0				/* 510: HIGH */
 idt:
-	.fill	28, 8, 0
-	.word	high_page_fault - start		/* 14: page fault; image at 1 MB */
-	.word	8, 0x8e00, 0x8010
-	.long	0xffffffff, 0
+	gate	6, entry_exception
+	gate	14, high_page_fault
+	gate	IPI_VECTOR, entry_ipi
+	gate	LAST_VECTOR, entry_interrupt
 scratch:
 	.fill	4096
 turn:
 	.long	0
-	.balign	4096
-end:

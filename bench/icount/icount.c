@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A QEMU plug-in that counts the instructions a guest executes between two
- * marks (see mark.h).  Load it with -plugin icount.so,out=FILE[,profile=FILE];
+ * marks (see mark.h).  Load it with -plugin icount.so,out=FILE[,...];
  * README.md describes the files it writes.
  *
- * Every virtual CPU has two running totals, user and kernel, told apart by
- * bit 63 of the instruction's address.  Opening a window remembers the totals
- * of all CPUs, closing it writes the differences.  So a window costs nothing
+ * Every virtual CPU has running totals (counters.h).  Opening a window remembers
+ * the totals of all CPUs, closing it writes the differences.  So a window costs nothing
  * while it is open, any number may overlap, and one mark serves all CPUs.
  *
  * Counting is by runs: when QEMU translates a block of guest code, the block
@@ -33,33 +32,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "counters.h"
+#include "entries.h"
+#include "insn.h"
 #include "profile.h"
 #include "qemu-api.h"
 
-#define MAX_CPUS	1024
 #define MAX_OPEN	16		/* windows open at once, per owner */
 #define PAGE_MASK	0xfffu
 #define FIRST_GLOBAL	0x4000u		/* window number of mark 0x8000 */
-
-enum mode { USER, KERNEL, MODES };
-
-/*
- * Only the CPU itself writes its totals, other CPUs' marks read them, so they
- * are accessed with relaxed atomics: no order is needed, only whole values.
- */
-struct totals {
-	uint64_t count[MODES];
-};
 
 struct window {
 	bool is_open;
 	unsigned int number;
 	unsigned long opening;		/* running number of the opening */
-	struct totals *start;		/* one per CPU, made at first use */
+	struct counts *start;		/* one per CPU, made at first use */
 };
 
 struct cpu {
-	struct totals totals;
 	const struct run *rep;		/* the last instruction, if a rep */
 	struct window windows[MAX_OPEN];	/* this CPU's thread only */
 } __attribute__((aligned(64)));
@@ -77,25 +67,12 @@ static unsigned long openings, closings;
 struct run {
 	uint64_t vaddr;			/* of its first byte */
 	uint16_t length;		/* instructions; of a rep: its bytes */
-	enum mode mode;
+	enum counter mode;
 };
-
-static void totals_add(struct cpu *cpu, enum mode mode, uint64_t n)
-{
-	uint64_t *count = &cpu->totals.count[mode];
-
-	__atomic_store_n(count, *count + n, __ATOMIC_RELAXED);
-}
-
-static uint64_t totals_read(unsigned int cpu, enum mode mode)
-{
-	return __atomic_load_n(&cpus[cpu].totals.count[mode],
-			       __ATOMIC_RELAXED);
-}
 
 static void run_count(unsigned int vcpu, const struct run *run, uint64_t n)
 {
-	totals_add(&cpus[vcpu], run->mode, n);
+	counter_add(vcpu, run->mode, n);
 	profile_add(vcpu, run->vaddr, n);
 }
 
@@ -159,15 +136,31 @@ static struct window *window_find_free(struct window *set)
 }
 
 static void row_write_locked(unsigned int number, unsigned int vcpu,
-			     const char *scope, const struct totals *totals)
+			     const char *scope, const struct counts *counts)
 {
-	fprintf(out, "%u,%lu,%u,%s,%" PRIu64 ",%" PRIu64 "\n", number, closings,
-		vcpu, scope, totals->count[USER], totals->count[KERNEL]);
+	fprintf(out, "%u,%lu,%u,%s", number, closings, vcpu, scope);
+	for (int i = 0; i < COUNTERS; i++)
+		if (counted[i])
+			fprintf(out, ",%" PRIu64, counts->count[i]);
+	fputc('\n', out);
+}
+
+static void header_write(void)
+{
+#define COUNTER_NAME(name, column)	#column,
+	static const char *const names[] = { ALL_COUNTERS(COUNTER_NAME) };
+
+	fprintf(out, "window,closing,vcpu,scope");
+	for (int i = 0; i < COUNTERS; i++)
+		if (counted[i])
+			fprintf(out, ",%s", names[i]);
+	fputc('\n', out);
+	fflush(out);
 }
 
 static void lost_write_locked(unsigned int number, unsigned int vcpu)
 {
-	static const struct totals nothing;
+	static const struct counts nothing;
 
 	closings++;
 	row_write_locked(number, vcpu, "lost", &nothing);
@@ -188,32 +181,41 @@ static bool window_open(struct window *set, unsigned int number)
 		window->start = calloc(cpu_count, sizeof(*window->start));
 	if (!window->start)
 		return false;
-	for (unsigned int i = 0; i < cpu_count; i++) {
-		window->start[i].count[USER] = totals_read(i, USER);
-		window->start[i].count[KERNEL] = totals_read(i, KERNEL);
-	}
+	for (unsigned int i = 0; i < cpu_count; i++)
+		window->start[i] = counts_read(i);
 	window->number = number;
 	window->opening = ++openings;
 	window->is_open = true;
 	return is_new;
 }
 
-/* Writes a row for the closing CPU and one for each other that executed. */
+/* What was counted since @before; true if that is anything. */
+static bool counts_since(unsigned int vcpu, const struct counts *before,
+			 struct counts *difference)
+{
+	uint64_t any = 0;
+
+	*difference = counts_read(vcpu);
+	for (int i = 0; i < COUNTERS; i++) {
+		difference->count[i] -= before->count[i];
+		any |= difference->count[i];
+	}
+	return any;
+}
+
+/* Writes a row for the closing CPU and one for each other that did anything. */
 static void window_close_locked(struct window *window, unsigned int vcpu)
 {
 	bool is_global = window->number >= FIRST_GLOBAL;
+	struct counts row;
 	const char *scope;
 
 	closings++;
 	for (unsigned int i = 0; i < cpu_count; i++) {
-		struct totals *row = &window->start[i];
-
-		row->count[USER] = totals_read(i, USER) - row->count[USER];
-		row->count[KERNEL] = totals_read(i, KERNEL) - row->count[KERNEL];
-		if (i != vcpu && !row->count[USER] && !row->count[KERNEL])
+		if (!counts_since(i, &window->start[i], &row) && i != vcpu)
 			continue;
 		scope = is_global ? "global" : i == vcpu ? "own" : "other";
-		row_write_locked(window->number, i, scope, row);
+		row_write_locked(window->number, i, scope, &row);
 	}
 	fflush(out);
 	window->is_open = false;
@@ -244,41 +246,8 @@ static void mark_executed(unsigned int vcpu, void *data)
 			lost_write_locked(number, vcpu);
 	}
 	own = window_innermost(cpus[vcpu].windows);
-	profile_window(vcpu, own, own ? own : window_innermost(global_windows));
+	window_set(vcpu, own, own ? own : window_innermost(global_windows));
 	pthread_mutex_unlock(&lock);
-}
-
-static bool insn_is_mark(const uint8_t *byte, size_t size, uint16_t *number)
-{
-	static const uint8_t nop[] = { 0x0f, 0x1f, 0x84, 0x00 };
-	static const uint8_t tag[] = { 0x5a, 0x41 };
-
-	if (size != 8 || memcmp(byte, nop, 4) || memcmp(byte + 6, tag, 2))
-		return false;
-	*number = byte[4] | byte[5] << 8;
-	return true;
-}
-
-/* A string opcode (ins, outs, movs, cmps, stos, lods, scas) after f2 or f3. */
-static bool insn_is_rep(const uint8_t *byte, size_t size)
-{
-	static const uint8_t prefixes[] = {
-		0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0
-	};
-	bool repeated = false;
-
-	for (size_t i = 0; i < size; i++) {
-		bool rex = (byte[i] & 0xf0) == 0x40;
-
-		if (byte[i] == 0xf2 || byte[i] == 0xf3)
-			repeated = true;
-		else if (!rex && !memchr(prefixes, byte[i], sizeof(prefixes)))
-			return repeated &&
-			       ((byte[i] >= 0x6c && byte[i] <= 0x6f) ||
-				(byte[i] >= 0xa4 && byte[i] <= 0xa7) ||
-				(byte[i] >= 0xaa && byte[i] <= 0xaf));
-	}
-	return false;
 }
 
 static struct run *run_new(uint64_t vaddr)
@@ -290,7 +259,7 @@ static struct run *run_new(uint64_t vaddr)
 		exit(1);
 	}
 	run->vaddr = vaddr;
-	run->mode = vaddr >> 63 ? KERNEL : USER;
+	run->mode = mode_of(vaddr);
 	return run;
 }
 
@@ -326,6 +295,7 @@ static void block_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	for (size_t i = 0; i < count; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 
+		entries_watch(insn);
 		if (insn_is_special(insn)) {
 			run = NULL;
 			continue;
@@ -356,21 +326,31 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 	pthread_mutex_unlock(&lock);
 }
 
-static const char usage[] = "icount: say where to write: -plugin icount.so,out=FILE[,profile=FILE]\n";
+static const char usage[] = "icount: say where to write: -plugin icount.so,out=FILE[,profile=FILE][,entries=FILE]\n";
+
+static bool out_begin(const char *path)
+{
+	out = fopen(path, "w");
+	if (!out)
+		perror(path);
+	return out;
+}
 
 /* Returns false after a message. */
 static bool option(const char *text)
 {
+	static const struct {
+		const char *name;
+		bool (*begin)(const char *path);
+	} options[] = {
+		{ "out", out_begin }, { "profile", profile_begin }, { "entries", entries_begin },
+	};
 	const char *path = strchr(text, '=');
 
-	if (!path || (strncmp(text, "out=", 4) && strncmp(text, "profile=", 8))) {
-		fprintf(stderr, "%s", usage);
-		return false;
-	}
-	path++;
-	if (*text == 'o' ? (out = fopen(path, "w")) != NULL : profile_begin(path))
-		return true;
-	perror(path);
+	for (size_t i = 0; path && i < sizeof(options) / sizeof(*options); i++)
+		if (strlen(options[i].name) == (size_t)(path - text) && !strncmp(text, options[i].name, path - text))
+			return options[i].begin(path + 1);
+	fprintf(stderr, "%s", usage);
 	return false;
 }
 
@@ -395,8 +375,7 @@ QEMU_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info
 		return -1;
 	}
 	cpu_count = info->system.max_vcpus;
-	fprintf(out, "window,closing,vcpu,scope,user,kernel\n");
-	fflush(out);
+	header_write();
 	qemu_plugin_register_vcpu_tb_trans_cb(id, block_translated);
 	qemu_plugin_register_atexit_cb(id, at_exit, NULL);
 	return 0;

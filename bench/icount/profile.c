@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The profile: each CPU has a hash table of its own from window and address to a count, so nothing is shared while the guest runs.
- *
- * An instruction belongs to the window that its CPU opened last. If that CPU has none open, it belongs to the window that any CPU
- * opened last: what the others do meanwhile is part of what an operation costs.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "counters.h"
 #include "profile.h"
 
-#define MAX_CPUS	1024
 #define FIRST_SIZE	1024		/* entries, a power of two */
 
 struct entry {
@@ -23,23 +20,17 @@ struct entry {
 struct table {
 	struct entry *entries;
 	size_t size, used;
-	unsigned int window;		/* that this CPU opened last, 0: none */
 } __attribute__((aligned(64)));
 
 static struct table tables[MAX_CPUS];
-static unsigned int watched;		/* that any CPU opened last; relaxed: where a window of others begins is no exact place */
 static FILE *out;
 
 bool profile_begin(const char *path)
 {
 	out = fopen(path, "w");
+	if (!out)
+		perror(path);
 	return out;
-}
-
-void profile_window(unsigned int vcpu, unsigned int own, unsigned int others)
-{
-	tables[vcpu].window = own;
-	__atomic_store_n(&watched, others, __ATOMIC_RELAXED);
 }
 
 static struct entry *entry_find(struct entry *entries, size_t size, uint64_t vaddr, unsigned int window)
@@ -77,13 +68,12 @@ static void table_grow(struct table *table)
 void profile_add(unsigned int vcpu, uint64_t vaddr, uint64_t n)
 {
 	struct table *table = &tables[vcpu];
-	unsigned int window = table->window;
+	unsigned int window;
 	struct entry *entry;
 
 	if (!out)
 		return;
-	if (!window)
-		window = __atomic_load_n(&watched, __ATOMIC_RELAXED);
+	window = window_of(vcpu);
 	if (!window)
 		return;
 	if (!(vaddr >> 63))

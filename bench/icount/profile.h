@@ -8,11 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Begins a profile to be written to @path. False, with errno set: the file cannot be written. At most once. */
+/* Begins a profile to be written to @path. False after a message: the file cannot be written. At most once. */
 bool profile_begin(const char *path);
-
-/* From now on instructions of @vcpu belong to window @own, and to @others those of CPUs without a window of their own; 0: to none. */
-void profile_window(unsigned int vcpu, unsigned int own, unsigned int others);
 
 /* @vcpu has executed @n instructions from @vaddr on; USER addresses are all counted as one. Cheap without a profile. */
 void profile_add(unsigned int vcpu, uint64_t vaddr, uint64_t n);
