@@ -34,18 +34,23 @@ def build():
             raise Failure(f"build/bin/{program} is missing: run make first")
 
 
-def run_vm(name, options, script):
-    """Run a shell script in the machine; return its closings, lost windows."""
+def run_vm(name, options, script, coherence=False):
+    """Run a shell script in the machine; return its closings, lost windows.
+    With coherence the caches are modelled, which takes some times as long;
+    bench/icount/lines reads build/bench/NAME.lines.csv then."""
     path = os.path.join(OUT, f"{name}.csv")
     entries = os.path.join(OUT, "entries.txt")
     with open(entries, "w") as file:
         found = subprocess.run([f"{BENCH}/icount/entries"], stdout=file)
     if found.returncode:
         raise Failure("bench/icount/entries does not know these kernels")
+    plugin = (f"{OUT}/icount.so,out={path},entries={entries},"
+              f"profile={OUT}/{name}.profile.csv")
+    if coherence:
+        plugin += f",coherence={OUT}/{name}.lines.csv"
     command = [os.path.join(ROOT, "tools", "vm"), *options,
                "--timeout", str(TIMEOUT_SECONDS),
-               "--qemu-arg=-plugin", f"--qemu-arg={OUT}/icount.so,out={path},"
-               f"profile={OUT}/{name}.profile.csv,entries={entries}",
+               "--qemu-arg=-plugin", f"--qemu-arg={plugin}",
                "--", "sh", "-ec", f"PATH={BIN}:$PATH; {script}"]
     if os.path.exists(path):
         os.unlink(path)

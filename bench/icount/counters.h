@@ -13,7 +13,7 @@
 
 #define MAX_CPUS	1024
 
-/* The first two are the modes of the CPU, by bit 63 of the instruction's address; the names are those of the columns. */
+/* The first two are the modes of the CPU, by bit 63 of the instruction's address; so are pairs of others. The names are those of the columns. */
 #define ALL_COUNTERS(COUNTER)				\
 	COUNTER(USER, user)				\
 	COUNTER(KERNEL, kernel)				\
@@ -21,7 +21,17 @@
 	COUNTER(EXCEPTIONS, exceptions)			\
 	COUNTER(INTERRUPTS, interrupts)			\
 	COUNTER(IPIS_RECEIVED, ipis_received)		\
-	COUNTER(IPIS_SENT, ipis_sent)
+	COUNTER(IPIS_SENT, ipis_sent)			\
+	COUNTER(USER_ACCESSES, user_accesses)		\
+	COUNTER(KERNEL_ACCESSES, kernel_accesses)	\
+	COUNTER(USER_L1_MISSES, user_l1_misses)		\
+	COUNTER(KERNEL_L1_MISSES, kernel_l1_misses)	\
+	COUNTER(USER_L2_MISSES, user_l2_misses)		\
+	COUNTER(KERNEL_L2_MISSES, kernel_l2_misses)	\
+	COUNTER(USER_TRANSFERS, user_transfers)		\
+	COUNTER(KERNEL_TRANSFERS, kernel_transfers)	\
+	COUNTER(USER_INVALIDATIONS, user_invalidations)	\
+	COUNTER(KERNEL_INVALIDATIONS, kernel_invalidations)
 
 #define COUNTER_ENUM(name, column)	name,
 enum counter { ALL_COUNTERS(COUNTER_ENUM) COUNTERS };

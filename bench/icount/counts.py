@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Read what the counting plug-in wrote (README.md describes the file)."""
 import csv
+import os
 import re
 
 PLACE = ("window", "closing", "vcpu", "scope")         # not counters
@@ -82,3 +83,13 @@ def read_names(headers):
         for name, (_, linux, lwk) in read_calls(header).items():
             names[linux], names[lwk] = f"linux_{name}", f"lwk_{name}"
     return names
+
+
+def read_window(text):
+    """The number of a window given by number or name: one of windows.h, or
+    linux_ or lwk_ and an operation of callcost.  ValueError: neither."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    names = read_names([os.path.join(here, "windows.h"),
+                        os.path.join(here, "..", "callcost", "calls.h")])
+    found = [number for number, name in names.items() if name == text.lower()]
+    return found[0] if found else int(text, 0)

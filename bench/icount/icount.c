@@ -32,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coherence.h"
 #include "counters.h"
 #include "entries.h"
 #include "insn.h"
@@ -232,6 +233,7 @@ static void mark_executed(unsigned int vcpu, void *data)
 
 	if (rep)
 		rep_settle(vcpu, rep->vaddr + rep->length);
+	coherence_start();
 	pthread_mutex_lock(&lock);
 	if (number >= FIRST_GLOBAL)
 		set = global_windows;
@@ -296,6 +298,7 @@ static void block_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 
 		entries_watch(insn);
+		coherence_watch(insn);
 		if (insn_is_special(insn)) {
 			run = NULL;
 			continue;
@@ -323,10 +326,11 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 				lost_write_locked(cpus[cpu].windows[i].number,
 						  cpu);
 	profile_end();
+	coherence_end();
 	pthread_mutex_unlock(&lock);
 }
 
-static const char usage[] = "icount: say where to write: -plugin icount.so,out=FILE[,profile=FILE][,entries=FILE]\n";
+static const char usage[] = "icount: say where to write: -plugin icount.so,out=FILE[,profile=FILE][,entries=FILE][,coherence=FILE]\n";
 
 static bool out_begin(const char *path)
 {
@@ -344,6 +348,7 @@ static bool option(const char *text)
 		bool (*begin)(const char *path);
 	} options[] = {
 		{ "out", out_begin }, { "profile", profile_begin }, { "entries", entries_begin },
+		{ "coherence", coherence_begin },
 	};
 	const char *path = strchr(text, '=');
 
@@ -375,6 +380,7 @@ QEMU_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info
 		return -1;
 	}
 	cpu_count = info->system.max_vcpus;
+	coherence_size(cpu_count);
 	header_write();
 	qemu_plugin_register_vcpu_tb_trans_cb(id, block_translated);
 	qemu_plugin_register_atexit_cb(id, at_exit, NULL);

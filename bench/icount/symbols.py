@@ -8,7 +8,7 @@ import subprocess
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 IMAGES = {"linux": os.path.join(ROOT, "build", "linux", "src", "vmlinux"),
           "lwk": os.path.join(ROOT, "build", "lwk", "azalea.elf")}
-CODE, DATA = "tTwW", "bBdDrRvVA"
+CODE, DATA = "tTwW", "bBdDrRvV"
 
 
 class Symbols:
@@ -28,6 +28,13 @@ class Symbols:
             return "(user)"
         i = bisect.bisect_right(self.addresses, address)
         return self.names[i - 1] if i else hex(address)
+
+    def place(self, address):
+        """(name, offset), or None if the image does not reach there."""
+        i = bisect.bisect_right(self.addresses, address)
+        if not i or i == len(self.addresses):
+            return None
+        return self.names[i - 1], address - self.addresses[i - 1]
 
     def __iter__(self):
         return zip(self.addresses, self.names)
