@@ -34,10 +34,11 @@ def build():
             raise Failure(f"build/bin/{program} is missing: run make first")
 
 
-def run_vm(name, options, script, coherence=False):
+def run_vm(name, options, script, coherence=False, stacks=False):
     """Run a shell script in the machine; return its closings, lost windows.
     With coherence the caches are modelled, which takes some times as long;
-    bench/icount/lines reads build/bench/NAME.lines.csv then."""
+    bench/icount/lines reads build/bench/NAME.lines.csv then.  With stacks
+    calls are followed: `profile --folded` reads build/bench/NAME.stacks.csv."""
     path = os.path.join(OUT, f"{name}.csv")
     entries = os.path.join(OUT, "entries.txt")
     with open(entries, "w") as file:
@@ -46,6 +47,8 @@ def run_vm(name, options, script, coherence=False):
         raise Failure("bench/icount/entries does not know these kernels")
     plugin = (f"{OUT}/icount.so,out={path},entries={entries},"
               f"profile={OUT}/{name}.profile.csv")
+    if stacks:
+        plugin += f",stacks={OUT}/{name}.stacks.csv"
     if coherence:
         plugin += f",coherence={OUT}/{name}.lines.csv"
     command = [os.path.join(ROOT, "tools", "vm"), *options,

@@ -130,5 +130,5 @@ void entries_watch(struct qemu_plugin_insn *insn)
 	if (entry)
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, entered, QEMU_PLUGIN_CB_NO_REGS, (void *)entry->kind);
 	if (mode_of(vaddr) == KERNEL && insn_is_store32(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn)))
-		qemu_plugin_register_vcpu_mem_cb(insn, stored, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_W, NULL);
+		qemu_plugin_register_vcpu_mem_cb(insn, stored, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, NULL);
 }

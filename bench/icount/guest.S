@@ -105,6 +105,11 @@ low:
 	mov	$high_entries + HIGH, %rax
 	call	*%rax
 
+	open(22)
+	mov	$high_calls + HIGH, %rax
+	call	*%rax
+	close(22)
+
 	mov	$high_first + HIGH, %rax
 	jmp	*%rax
 
@@ -214,6 +219,42 @@ high_entries:
 	close(19)
 	ret
 
+/* Chains of calls, for window 22. */
+high_calls:
+	nop
+	call	calls_b
+	call	calls_b
+	mov	$calls_d + HIGH, %rdx
+	call	calls_thunk
+	int	$LAST_VECTOR
+	call	calls_switch
+	jmp	calls_tail
+calls_tail:
+	nop
+	ret
+calls_b:
+	call	calls_c
+	nop
+	ret
+calls_c:
+	nop
+	ret
+calls_thunk:					/* as retpolines do */
+	call	1f
+1:	mov	%rdx, (%rsp)
+	ret
+calls_d:
+	nop
+	ret
+calls_switch:					/* to another stack, and so to calls_other */
+	mov	%rsp, saved_stack
+	mov	$other_stack, %esp
+	ret
+calls_other:
+	call	calls_c
+	mov	saved_stack, %rsp
+	ret
+
 /* turn counts up; each CPU waits for its numbers. */
 .macro wait_for number
 1:	pause
@@ -278,3 +319,9 @@ scratch:
 	.fill	4096
 turn:
 	.long	0
+	.balign	8
+saved_stack:
+	.quad	0
+	.fill	64
+other_stack:
+	.quad	calls_other + HIGH

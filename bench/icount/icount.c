@@ -38,6 +38,7 @@
 #include "insn.h"
 #include "profile.h"
 #include "qemu-api.h"
+#include "stacks.h"
 
 #define MAX_OPEN	16		/* windows open at once, per owner */
 #define PAGE_MASK	0xfffu
@@ -69,12 +70,14 @@ struct run {
 	uint64_t vaddr;			/* of its first byte */
 	uint16_t length;		/* instructions; of a rep: its bytes */
 	enum counter mode;
+	bool is_entry;			/* into the kernel */
 };
 
 static void run_count(unsigned int vcpu, const struct run *run, uint64_t n)
 {
 	counter_add(vcpu, run->mode, n);
 	profile_add(vcpu, run->vaddr, n);
+	stacks_add(vcpu, run->vaddr, n, run->is_entry);
 }
 
 /*
@@ -262,6 +265,7 @@ static struct run *run_new(uint64_t vaddr)
 	}
 	run->vaddr = vaddr;
 	run->mode = mode_of(vaddr);
+	run->is_entry = entry_is(vaddr);
 	return run;
 }
 
@@ -309,6 +313,7 @@ static void block_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 				QEMU_PLUGIN_CB_NO_REGS, run);
 		}
 		run->length++;
+		stacks_watch(insn);
 	}
 }
 
@@ -326,11 +331,13 @@ static void at_exit(qemu_plugin_id_t id, void *data)
 				lost_write_locked(cpus[cpu].windows[i].number,
 						  cpu);
 	profile_end();
+	stacks_end();
 	coherence_end();
 	pthread_mutex_unlock(&lock);
 }
 
-static const char usage[] = "icount: say where to write: -plugin icount.so,out=FILE[,profile=FILE][,entries=FILE][,coherence=FILE]\n";
+static const char usage[] = "icount: say where to write: -plugin icount.so,out=FILE[,profile=FILE][,entries=FILE[,stacks=FILE]]"
+	"[,coherence=FILE]\n";
 
 static bool out_begin(const char *path)
 {
@@ -348,7 +355,7 @@ static bool option(const char *text)
 		bool (*begin)(const char *path);
 	} options[] = {
 		{ "out", out_begin }, { "profile", profile_begin }, { "entries", entries_begin },
-		{ "coherence", coherence_begin },
+		{ "stacks", stacks_begin }, { "coherence", coherence_begin },
 	};
 	const char *path = strchr(text, '=');
 
@@ -375,7 +382,7 @@ QEMU_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info
 	for (int i = 0; i < argc; i++)
 		if (!option(argv[i]))
 			return -1;
-	if (!out) {
+	if (!out || (stacks_are_followed() && !counted[SYSCALLS])) {
 		fprintf(stderr, "%s", usage);
 		return -1;
 	}

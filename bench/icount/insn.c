@@ -58,3 +58,24 @@ bool insn_is_store32(const uint8_t *byte, size_t size)
 		return true;
 	return (byte[at] == 0x87 || byte[at] == 0x89 || byte[at] == 0xc7) && byte[at + 1] >> 6 != 3;
 }
+
+bool insn_is_call(const uint8_t *byte, size_t size)
+{
+	size_t at = opcode_at(byte, size);
+
+	return at < size && (byte[at] == 0xe8 || (byte[at] == 0xff && at + 1 < size && (byte[at + 1] & 0x38) == 0x10));
+}
+
+bool insn_is_return(const uint8_t *byte, size_t size)
+{
+	size_t at = opcode_at(byte, size);
+
+	return at < size && (byte[at] == 0xc3 || byte[at] == 0xc2);
+}
+
+bool insn_is_iret(const uint8_t *byte, size_t size)
+{
+	size_t at = opcode_at(byte, size);
+
+	return at < size && byte[at] == 0xcf;
+}

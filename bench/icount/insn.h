@@ -18,4 +18,9 @@ bool insn_is_rep(const uint8_t *byte, size_t size);
 /* A plain 32-bit store: mov from a register or a constant to memory, or xchg. Device registers are written so. */
 bool insn_is_store32(const uint8_t *byte, size_t size);
 
+/* A near call, a near return, a return from an interrupt. */
+bool insn_is_call(const uint8_t *byte, size_t size);
+bool insn_is_return(const uint8_t *byte, size_t size);
+bool insn_is_iret(const uint8_t *byte, size_t size);
+
 #endif

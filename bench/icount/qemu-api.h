@@ -39,6 +39,10 @@ enum qemu_plugin_cb_flags {
 	QEMU_PLUGIN_CB_NO_REGS,
 };
 
+/*
+ * Which accesses a callback wants to see.  QEMU 7.2 takes most loads for stores
+ * there, so ours want all and ask qemu_plugin_mem_is_store(), which is right.
+ */
 enum qemu_plugin_mem_rw {
 	QEMU_PLUGIN_MEM_R = 1,
 	QEMU_PLUGIN_MEM_W,

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Chains of calls, from what the plug-in's option stacks= wrote (stacks.c).
+
+The file has a line per chain, 'node,NUMBER,PARENT,SITE,FUNCTION', and a line
+per place where instructions were counted, 'count,WINDOW,VCPU,NODE,ADDRESS,N'.
+"""
+import collections
+import re
+
+USER = "(user)"
+# Not functions but ways to call them.
+THUNKS = re.compile(r"__x86_(indirect|return)_thunk\w*|retbleed_\w+|"
+                    r"zen_\w+|srso_\w+")
+
+
+class Chains:
+    """The tree of one file, with the names of functions put in."""
+
+    def __init__(self, path):
+        self.nodes = {}                 # number: (parent, site, function)
+        self.counts = []                # (window, vcpu, node, address, n)
+        with open(path) as file:
+            for line in file:
+                kind, *fields = line.strip().split(",")
+                if kind == "node":
+                    number, parent, site, function = fields
+                    self.nodes[int(number)] = (int(parent), int(site, 16),
+                                               int(function, 16))
+                else:
+                    window, vcpu, node, address, n = fields
+                    self.counts.append((int(window), int(vcpu), int(node),
+                                        int(address, 16), int(n)))
+
+    def chain(self, node, address, name):
+        """Names from the first function to that at address.  Who was jumped
+        to instead of called shows by where calls and counts are."""
+        path = [address]
+        while node:
+            parent, site, function = self.nodes[node]
+            path += [function] + [site] * (site != 0)
+            node = parent
+        names = []
+        for where in reversed(path):
+            found = name(where)
+            if not THUNKS.fullmatch(found) and names[-1:] != [found]:
+                names.append(found)
+        return names
+
+    def fold(self, name_of, windows):
+        """Return {(window, vcpu group, function, ...): n} for windows; the
+        function name_of(vcpu) returns (group, function to name addresses)."""
+        sums = collections.Counter()
+        for window, vcpu, node, address, n in self.counts:
+            if window not in windows:
+                continue
+            group, name = name_of(vcpu)
+            chain = self.chain(node, address, name) if address else [USER]
+            sums[(window, group, *chain)] += n
+        return sums
