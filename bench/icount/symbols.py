@@ -8,6 +8,9 @@ import subprocess
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 IMAGES = {"linux": os.path.join(ROOT, "build", "linux", "src", "vmlinux"),
           "lwk": os.path.join(ROOT, "build", "lwk", "azalea.elf")}
+DIRECT_MAP = {"linux": 0xffff888000000000, "lwk": 0xffff800000000000}
+DIRECT_MAP_SIZE = 1 << 40
+LARGEST = 1 << 20               # no variable is larger
 CODE, DATA = "tTwW", "bBdDrRvV"
 
 
@@ -30,9 +33,9 @@ class Symbols:
         return self.names[i - 1] if i else hex(address)
 
     def place(self, address):
-        """(name, offset), or None if the image does not reach there."""
+        """(name, offset), or None if no symbol is near."""
         i = bisect.bisect_right(self.addresses, address)
-        if not i or i == len(self.addresses):
+        if not i or address - self.addresses[i - 1] > LARGEST:
             return None
         return self.names[i - 1], address - self.addresses[i - 1]
 
