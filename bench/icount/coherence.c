@@ -45,6 +45,8 @@
 #define L2_WAYS		16
 #define CHUNK_SHIFT	15		/* lines of 2 MB share a chunk of the directory */
 #define CHUNK_LINES	(1ul << CHUNK_SHIFT)
+#define KEYS		3		/* of an event: window, line, instruction */
+#define VALUES		5		/* events, misses, transfers, invalidations; the datum */
 #define CHUNKS		(1ul << 19)	/* 1 TB */
 
 /* An entry of the directory; the holders' words beyond the last CPU do not exist. */
@@ -223,13 +225,11 @@ static void core_fill(struct core *core, unsigned int vcpu, uint64_t number, boo
 
 static struct core *core_of(unsigned int vcpu)
 {
-	if (!cores[vcpu]) {
+	if (!cores[vcpu])
 		cores[vcpu] = calloc(1, sizeof(*cores[vcpu]));
-		if (!cores[vcpu]) {
-			perror("icount: coherence");
-			exit(1);
-		}
-		cores[vcpu]->events = (struct table){ .keys = 3, .values = 5 };
+	if (!cores[vcpu]) {
+		perror("icount: coherence");
+		exit(1);
 	}
 	return cores[vcpu];
 }
@@ -246,7 +246,7 @@ struct access {
 static void event_record(struct core *core, const struct access *access, const struct outcome *outcome)
 {
 	bool travelled = outcome->transferred || outcome->invalidated;
-	uint64_t key[3] = {
+	uint64_t key[KEYS] = {
 		window_of(access->vcpu),
 		travelled ? access->line : 0,
 		mode_of(access->code) == KERNEL ? access->code : 0,
@@ -255,7 +255,7 @@ static void event_record(struct core *core, const struct access *access, const s
 
 	if (!key[0])
 		return;
-	values = table_at(&core->events, key);
+	values = table_at(&core->events, KEYS, VALUES, key);
 	values[0]++;
 	values[1] += outcome->missed;
 	values[2] += outcome->transferred;
@@ -353,7 +353,7 @@ void coherence_end(void)
 		return;
 	fprintf(out, "window,vcpu,line,data,code,misses,transfers,invalidations\n");
 	for (unsigned int vcpu = 0; vcpu < MAX_CPUS; vcpu++)
-		for (position = 0; cores[vcpu] && (entry = table_next(&cores[vcpu]->events, &position));)
+		for (position = 0; cores[vcpu] && (entry = table_next(&cores[vcpu]->events, KEYS + VALUES, &position));)
 			fprintf(out, "%" PRIu64 ",%u,%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n", entry[5], vcpu,
 				entry[6], entry[4], entry[7], entry[1], entry[2], entry[3]);
 	fclose(out);

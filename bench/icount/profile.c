@@ -10,6 +10,8 @@
 #include "profile.h"
 #include "table.h"
 
+#define KEYS	2	/* window, address */
+
 static struct {
 	struct table counts;
 } __attribute__((aligned(64))) cpus[MAX_CPUS];
@@ -17,8 +19,6 @@ static FILE *out;
 
 bool profile_begin(const char *path)
 {
-	for (unsigned int vcpu = 0; vcpu < MAX_CPUS; vcpu++)
-		cpus[vcpu].counts = (struct table){ .keys = 2, .values = 1 };
 	out = fopen(path, "w");
 	if (!out)
 		perror(path);
@@ -27,14 +27,14 @@ bool profile_begin(const char *path)
 
 void profile_add(unsigned int vcpu, uint64_t vaddr, uint64_t n)
 {
-	uint64_t key[2];
+	uint64_t key[KEYS];
 
 	if (!out)
 		return;
 	key[0] = window_of(vcpu);
 	key[1] = mode_of(vaddr) == KERNEL ? vaddr : 0;
 	if (key[0])
-		*table_at(&cpus[vcpu].counts, key) += n;
+		*table_at(&cpus[vcpu].counts, KEYS, 1, key) += n;
 }
 
 void profile_end(void)
@@ -46,7 +46,7 @@ void profile_end(void)
 		return;
 	fprintf(out, "window,vcpu,address,count\n");
 	for (unsigned int vcpu = 0; vcpu < MAX_CPUS; vcpu++)
-		for (position = 0; (entry = table_next(&cpus[vcpu].counts, &position));)
+		for (position = 0; (entry = table_next(&cpus[vcpu].counts, KEYS + 1, &position));)
 			fprintf(out, "%" PRIu64 ",%u,%" PRIx64 ",%" PRIu64 "\n", entry[1], vcpu, entry[2], entry[0]);
 	fclose(out);
 }

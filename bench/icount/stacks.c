@@ -39,6 +39,7 @@
 #define MAX_SAVED	8
 #define CACHE_SIZE	4096		/* a CPU's nodes found last; a power of two */
 #define ROOT		0u
+#define KEYS		3		/* of a node: parent, site, function; of a count: window, node, address */
 
 /* Written by who makes it, before anybody else can know its number. */
 struct node {
@@ -70,7 +71,7 @@ struct arrival {
 };
 
 struct cached {
-	uint64_t key[3];
+	uint64_t key[KEYS];
 	uint32_t node;
 };
 
@@ -93,7 +94,7 @@ static struct page *pages;		/* a hash table; an entry never changes once its slo
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;	/* covers the next three and new pages */
 static struct node *nodes;
 static uint32_t node_count = 1;
-static struct table node_numbers = { .keys = 3, .values = 1 };
+static struct table node_numbers;
 static FILE *out;
 
 /* ---- Nodes ------------------------------------------------------------------------------------------------- */
@@ -112,7 +113,7 @@ static void *memory(size_t size)
 
 static uint32_t node_make_locked(const uint64_t *key)
 {
-	uint64_t *number = table_at(&node_numbers, key);
+	uint64_t *number = table_at(&node_numbers, KEYS, 1, key);
 	uint32_t parent = key[0];
 
 	if (*number)
@@ -128,7 +129,7 @@ static uint32_t node_make_locked(const uint64_t *key)
 
 static uint32_t node_find(struct cpu *cpu, uint32_t parent, uint64_t site, uint64_t function)
 {
-	uint64_t key[3] = { nodes[parent].depth < MAX_DEPTH ? parent : ROOT, site, function };
+	uint64_t key[KEYS] = { nodes[parent].depth < MAX_DEPTH ? parent : ROOT, site, function };
 	struct cached *cached = &cpu->cache[((key[0] * 31 + function) ^ site >> 4) & (CACHE_SIZE - 1)];
 
 	if (memcmp(cached->key, key, sizeof(key)) || !cached->node) {
@@ -278,7 +279,7 @@ static void arrive(struct cpu *cpu, uint64_t vaddr, bool is_entry)
 void stacks_add(unsigned int vcpu, uint64_t vaddr, uint64_t n, bool is_entry)
 {
 	struct cpu *cpu = &cpus[vcpu];
-	uint64_t key[3] = { 0 };
+	uint64_t key[KEYS] = { 0 };
 
 	if (!out)
 		return;
@@ -291,7 +292,7 @@ void stacks_add(unsigned int vcpu, uint64_t vaddr, uint64_t n, bool is_entry)
 	}
 	key[0] = window_of(vcpu);
 	if (key[0])
-		*table_at(&cpu->counts, key) += n;
+		*table_at(&cpu->counts, KEYS, 1, key) += n;
 }
 
 /* ---- The plug-in's side ------------------------------------------------------------------------------------ */
@@ -304,8 +305,6 @@ bool stacks_begin(const char *path)
 		return false;
 	}
 	cpus = memory(MAX_CPUS * sizeof(*cpus));
-	for (unsigned int vcpu = 0; vcpu < MAX_CPUS; vcpu++)
-		cpus[vcpu].counts = (struct table){ .keys = 3, .values = 1 };
 	pages = memory(MAX_PAGES * sizeof(*pages));
 	nodes = memory(MAX_NODES * sizeof(*nodes));
 	return true;
@@ -355,7 +354,7 @@ void stacks_end(void)
 	for (uint32_t i = 1; i < node_count; i++)
 		fprintf(out, "node,%" PRIu32 ",%" PRIu32 ",%" PRIx64 ",%" PRIx64 "\n", i, nodes[i].parent, nodes[i].site, nodes[i].function);
 	for (unsigned int vcpu = 0; vcpu < MAX_CPUS; vcpu++)
-		for (position = 0; (entry = table_next(&cpus[vcpu].counts, &position));)
+		for (position = 0; (entry = table_next(&cpus[vcpu].counts, KEYS + 1, &position));)
 			fprintf(out, "count,%" PRIu64 ",%u,%" PRIu64 ",%" PRIx64 ",%" PRIu64 "\n", entry[1], vcpu, entry[2], entry[3], entry[0]);
 	fclose(out);
 }

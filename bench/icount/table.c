@@ -1,40 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Open addressing, at most half full.
+ * What is seldom done with a table.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "table.h"
 
 #define FIRST_SIZE	1024
 
-static uint64_t hash(const uint64_t *key, unsigned int keys)
-{
-	uint64_t h = 0;
-
-	for (unsigned int i = 0; i < keys; i++)
-		h = (h ^ key[i]) * 0x9e3779b97f4a7c15ull;
-	return h ^ h >> 32;
-}
-
-static uint64_t *entry_find(const struct table *table, const uint64_t *key)
-{
-	size_t width = table->keys + table->values;
-
-	for (uint64_t i = hash(key, table->keys);; i++) {
-		uint64_t *entry = &table->words[(i & (table->size - 1)) * width];
-
-		if (!*entry || !memcmp(entry + table->values, key, table->keys * sizeof(*key)))
-			return entry;
-	}
-}
-
-static void grow(struct table *table)
+void table_grow(struct table *table, unsigned int keys, unsigned int values)
 {
 	struct table old = *table;
-	size_t width = table->keys + table->values, position = 0;
+	size_t width = keys + values, position = 0;
 	const uint64_t *entry;
 
 	table->size = old.size ? old.size * 2 : FIRST_SIZE;
@@ -43,29 +21,13 @@ static void grow(struct table *table)
 		perror("icount: table");
 		exit(1);
 	}
-	while ((entry = table_next(&old, &position)))
-		memcpy(entry_find(table, entry + table->values), entry, width * sizeof(*entry));
+	while ((entry = table_next(&old, width, &position)))
+		memcpy(table_find(table, keys, values, entry + values), entry, width * sizeof(*entry));
 	free(old.words);
 }
 
-uint64_t *table_at(struct table *table, const uint64_t *key)
+const uint64_t *table_next(const struct table *table, unsigned int width, size_t *position)
 {
-	uint64_t *entry;
-
-	if (table->used * 2 >= table->size)
-		grow(table);
-	entry = entry_find(table, key);
-	if (!*entry) {
-		memcpy(entry + table->values, key, table->keys * sizeof(*key));
-		table->used++;
-	}
-	return entry;
-}
-
-const uint64_t *table_next(const struct table *table, size_t *position)
-{
-	size_t width = table->keys + table->values;
-
 	while (*position < table->size) {
 		const uint64_t *entry = &table->words[(*position)++ * width];
 
