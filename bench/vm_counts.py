@@ -11,7 +11,9 @@ BIN = os.path.join(ROOT, "build", "bin")
 OUT = os.path.join(ROOT, "build", "bench")
 TIMEOUT_SECONDS = 1200          # 128 CPUs, counted, on a small machine
 sys.path.insert(0, os.path.join(BENCH, "icount"))
+from coherence import Names, read_lines  # noqa: E402
 from counts import read_calls, read_closings, read_names  # noqa: E402
+from folded import read_folded  # noqa: E402
 import rows  # noqa: E402
 
 
@@ -36,9 +38,8 @@ def build():
 
 def run_vm(name, options, script, coherence=False, stacks=False):
     """Run a shell script in the machine; return its closings, lost windows.
-    With coherence the caches are modelled, which takes some times as long;
-    bench/icount/lines reads build/bench/NAME.lines.csv then.  With stacks
-    calls are followed: `profile --folded` reads build/bench/NAME.stacks.csv."""
+    With coherence the caches are modelled (hot_lines()), with stacks calls are
+    followed (chains()); both together take five times as long."""
     path = os.path.join(OUT, f"{name}.csv")
     entries = os.path.join(OUT, "entries.txt")
     with open(entries, "w") as file:
@@ -66,6 +67,20 @@ def run_vm(name, options, script, coherence=False, stacks=False):
     if not os.path.exists(path):
         raise Failure("QEMU wrote no counts: is the machine emulated?")
     return read_closings(path)
+
+
+def hot_lines(name, window, linux_cpus):
+    """The lines of memory that travelled between cores in a window of
+    run_vm(name, ..., coherence=True), hottest first (coherence.py)."""
+    return read_lines(os.path.join(OUT, f"{name}.lines.csv"), window,
+                      Names(linux_cpus))[0]
+
+
+def chains(name, window, linux_cpus):
+    """Return {'kernel;function;function': instructions} of a window of
+    run_vm(name, ..., stacks=True), as Rows.write_flame() wants it."""
+    return read_folded(os.path.join(OUT, f"{name}.stacks.csv"), window,
+                       linux_cpus)
 
 
 def windows():

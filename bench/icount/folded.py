@@ -7,6 +7,8 @@ per place where instructions were counted, 'count,WINDOW,VCPU,NODE,ADDRESS,N'.
 import collections
 import re
 
+from symbols import IMAGES, Symbols
+
 USER = "(user)"
 # Not functions but ways to call them.
 THUNKS = re.compile(r"__x86_(indirect|return)_thunk\w*|retbleed_\w+|"
@@ -57,3 +59,13 @@ class Chains:
             chain = self.chain(node, address, name) if address else [USER]
             sums[(window, group, *chain)] += n
         return sums
+
+
+def read_folded(path, window, first_lwk_cpu):
+    """Return {'kernel;function;function': instructions} of one window."""
+    names = {kernel: (kernel, Symbols(image).name)
+             for kernel, image in IMAGES.items()}
+    chains = Chains(path).fold(
+        lambda vcpu: names["lwk" if vcpu >= first_lwk_cpu else "linux"],
+        [window])
+    return {";".join(chain): count for (_, *chain), count in chains.items()}
