@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Chains of calls, from what the plug-in's option stacks= wrote (stacks.c).
 
-The file has a line per chain, 'node,NUMBER,PARENT,SITE,FUNCTION', and a line
+The file has a line per chain, 'node,NUMBER,PARENT,BACK,FUNCTION', and a line
 per place where instructions were counted, 'count,WINDOW,VCPU,NODE,ADDRESS,N'.
 """
 import collections
@@ -19,14 +19,14 @@ class Chains:
     """The tree of one file, with the names of functions put in."""
 
     def __init__(self, path):
-        self.nodes = {}                 # number: (parent, site, function)
+        self.nodes = {}                 # number: (parent, back, function)
         self.counts = []                # (window, vcpu, node, address, n)
         with open(path) as file:
             for line in file:
                 kind, *fields = line.strip().split(",")
                 if kind == "node":
-                    number, parent, site, function = fields
-                    self.nodes[int(number)] = (int(parent), int(site, 16),
+                    number, parent, back, function = fields
+                    self.nodes[int(number)] = (int(parent), int(back, 16),
                                                int(function, 16))
                 else:
                     window, vcpu, node, address, n = fields
@@ -38,8 +38,8 @@ class Chains:
         to instead of called shows by where calls and counts are."""
         path = [address]
         while node:
-            parent, site, function = self.nodes[node]
-            path += [function] + [site] * (site != 0)
+            parent, back, function = self.nodes[node]
+            path += [function] + [back - 1] * (back != 0)   # in the call
             node = parent
         names = []
         for where in reversed(path):

@@ -147,6 +147,10 @@ high_page_fault:				/* six instructions */
 entry_syscall:
 	jmp	*%rcx
 entry_interrupt:
+	push	%rcx
+	call	calls_moving
+	pop	%rax
+	pop	%rcx
 	iretq
 entry_exception:				/* ud2 is two bytes */
 	addq	$2, (%rsp)
@@ -245,6 +249,11 @@ calls_thunk:					/* as retpolines do */
 	ret
 calls_d:
 	nop
+	ret
+calls_moving:					/* as Linux's entries: one place further down */
+	pop	%rcx
+	push	%rax
+	push	%rcx
 	ret
 calls_switch:					/* to another stack, and so to calls_other */
 	mov	%rsp, saved_stack

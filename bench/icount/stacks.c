@@ -9,7 +9,8 @@
  *	call			the next instruction begins a node below this one
  *	return			back to the node at its stack address
  *	  ... elsewhere		(a retpoline: a call whose return address was replaced at once) as a call
- *	  ... of nobody		(a new thread) to a node below the root
+ *	  ... of nobody		(the return address was moved, as Linux does at entries) back to the nearest node above that called from there,
+ *				or (a new thread) to a node below the root
  *	user, then kernel	a node below the root
  *	entry in the kernel	a node below the interrupted one (needs the addresses of entries: entries.h)
  *	interrupt return	to the node that the nearest entry above had interrupted
@@ -39,20 +40,20 @@
 #define MAX_SAVED	8
 #define CACHE_SIZE	4096		/* a CPU's nodes found last; a power of two */
 #define ROOT		0u
-#define KEYS		3		/* of a node: parent, site, function; of a count: window, node, address */
+#define KEYS		3		/* of a node: parent, return address, function; of a count: window, node, address */
 
 /* Written by who makes it, before anybody else can know its number. */
 struct node {
 	uint32_t parent;
 	uint16_t depth;
 	bool is_entry;
-	uint64_t site, function;	/* where it was called, 0: it was not; where it begins */
+	uint64_t back, function;	/* where its call returns to, 0: it was not called; where it begins */
 };
 
 /* Where a return address lies. A stack is used by one CPU at a time. */
 struct slot {
 	uint32_t caller;		/* node; ROOT: no call is known */
-	uint16_t back;			/* the return address in its page */
+	uint64_t back;			/* the return address */
 };
 
 struct page {
@@ -65,8 +66,8 @@ enum last { OTHER, CALL, RETURN, IRET };
 
 struct arrival {
 	enum last last;
-	uint64_t site;			/* of the call or return */
-	uint16_t back;			/* of the return: where it should lead */
+	uint64_t back;			/* of the call; of the return: where it should lead */
+	uint32_t from;			/* node of the return */
 	bool is_forged;			/* the return address was stored by the call just before */
 };
 
@@ -127,10 +128,10 @@ static uint32_t node_make_locked(const uint64_t *key)
 	return *number;
 }
 
-static uint32_t node_find(struct cpu *cpu, uint32_t parent, uint64_t site, uint64_t function)
+static uint32_t node_find(struct cpu *cpu, uint32_t parent, uint64_t back, uint64_t function)
 {
-	uint64_t key[KEYS] = { nodes[parent].depth < MAX_DEPTH ? parent : ROOT, site, function };
-	struct cached *cached = &cpu->cache[((key[0] * 31 + function) ^ site >> 4) & (CACHE_SIZE - 1)];
+	uint64_t key[KEYS] = { nodes[parent].depth < MAX_DEPTH ? parent : ROOT, back, function };
+	struct cached *cached = &cpu->cache[((key[0] * 31 + function) ^ back >> 4) & (CACHE_SIZE - 1)];
 
 	if (memcmp(cached->key, key, sizeof(key)) || !cached->node) {
 		pthread_mutex_lock(&lock);
@@ -139,6 +140,14 @@ static uint32_t node_find(struct cpu *cpu, uint32_t parent, uint64_t site, uint6
 		memcpy(cached->key, key, sizeof(key));
 	}
 	return cached->node;
+}
+
+/* The caller of the nearest node at or above @node whose call returns to @back; ROOT: there is none. */
+static uint32_t node_caller(uint32_t node, uint64_t back)
+{
+	while (node != ROOT && nodes[node].back != back)
+		node = nodes[node].parent;
+	return nodes[node].parent;
 }
 
 /* The nearest entry into the kernel at or above @node; ROOT: there is none. */
@@ -188,13 +197,13 @@ static struct slot *slot_find(uint64_t vaddr)
 
 static void called(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *data)
 {
-	uint64_t *site = data;		/* its address, that of the next instruction */
+	uint64_t back = (uintptr_t)data;
 	struct cpu *cpu = &cpus[vcpu];
 
 	if (!qemu_plugin_mem_is_store(info))
 		return;			/* of the function's address */
-	*slot_find(vaddr) = (struct slot){ cpu->node, site[1] & PAGE_MASK };
-	cpu->arrival = (struct arrival){ .last = CALL, .site = site[0] };
+	*slot_find(vaddr) = (struct slot){ cpu->node, back };
+	cpu->arrival = (struct arrival){ .last = CALL, .back = back };
 	cpu->last_slot = vaddr;
 }
 
@@ -204,7 +213,8 @@ static void returned(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t vad
 	struct cpu *cpu = &cpus[vcpu];
 
 	(void)info;
-	cpu->arrival = (struct arrival){ RETURN, (uintptr_t)data, slot->back, vaddr == cpu->last_slot };
+	(void)data;
+	cpu->arrival = (struct arrival){ RETURN, slot->back, cpu->node, vaddr == cpu->last_slot };
 	cpu->node = slot->caller;
 	cpu->last_slot = 0;
 	slot->caller = ROOT;
@@ -232,24 +242,27 @@ static void entry_leave(struct cpu *cpu)
 	uint32_t entry = node_entry(cpu->node);
 	struct saved *saved = &cpu->saved[(cpu->saved_count - 1) % MAX_SAVED];
 
-	cpu->node = nodes[entry].parent;
 	cpu->arrival.last = OTHER;
-	if (!cpu->saved_count)
-		return;
-	cpu->saved_count--;
-	if (saved->entry == entry)
-		cpu->arrival = saved->arrival;
+	if (cpu->saved_count) {
+		cpu->saved_count--;
+		if (entry == ROOT)
+			entry = saved->entry;
+		if (saved->entry == entry)
+			cpu->arrival = saved->arrival;
+	}
+	cpu->node = nodes[entry].parent;
 }
 
 static void return_arrive(struct cpu *cpu, uint64_t vaddr)
 {
-	bool is_back = (vaddr & PAGE_MASK) == cpu->arrival.back;
-
-	if (cpu->node != ROOT && is_back)
+	if (cpu->node != ROOT && vaddr == cpu->arrival.back)
 		return;
-	if (cpu->node != ROOT && cpu->arrival.is_forged)
-		cpu->node = node_find(cpu, cpu->node, cpu->arrival.site, vaddr);
-	else
+	if (cpu->node != ROOT && cpu->arrival.is_forged) {
+		cpu->node = node_find(cpu, cpu->node, cpu->arrival.back, vaddr);
+		return;
+	}
+	cpu->node = node_caller(cpu->arrival.from, vaddr);
+	if (cpu->node == ROOT)
 		cpu->node = node_find(cpu, ROOT, 0, vaddr);
 }
 
@@ -270,7 +283,7 @@ static void arrive(struct cpu *cpu, uint64_t vaddr, bool is_entry)
 		return;
 	}
 	if (cpu->arrival.last == CALL)
-		cpu->node = node_find(cpu, cpu->node, cpu->arrival.site, vaddr);
+		cpu->node = node_find(cpu, cpu->node, cpu->arrival.back, vaddr);
 	else if (cpu->arrival.last == RETURN)
 		return_arrive(cpu, vaddr);
 	cpu->arrival.last = OTHER;
@@ -315,19 +328,6 @@ bool stacks_are_followed(void)
 	return out;
 }
 
-static void call_watch(struct qemu_plugin_insn *insn, uint64_t vaddr, size_t size)
-{
-	uint64_t *site = malloc(2 * sizeof(*site));	/* for ever, as struct run */
-
-	if (!site) {
-		perror("icount: stacks");
-		exit(1);
-	}
-	site[0] = vaddr;
-	site[1] = vaddr + size;
-	qemu_plugin_register_vcpu_mem_cb(insn, called, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, site);
-}
-
 void stacks_watch(struct qemu_plugin_insn *insn)
 {
 	const uint8_t *bytes = qemu_plugin_insn_data(insn);
@@ -337,9 +337,9 @@ void stacks_watch(struct qemu_plugin_insn *insn)
 	if (!out || mode_of(vaddr) == USER)
 		return;
 	if (insn_is_call(bytes, size))
-		call_watch(insn, vaddr, size);
+		qemu_plugin_register_vcpu_mem_cb(insn, called, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, (void *)(uintptr_t)(vaddr + size));
 	else if (insn_is_return(bytes, size))
-		qemu_plugin_register_vcpu_mem_cb(insn, returned, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, (void *)(uintptr_t)vaddr);
+		qemu_plugin_register_vcpu_mem_cb(insn, returned, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, NULL);
 	else if (insn_is_iret(bytes, size))
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, iret_executed, QEMU_PLUGIN_CB_NO_REGS, NULL);
 }
@@ -352,7 +352,7 @@ void stacks_end(void)
 	if (!out)
 		return;
 	for (uint32_t i = 1; i < node_count; i++)
-		fprintf(out, "node,%" PRIu32 ",%" PRIu32 ",%" PRIx64 ",%" PRIx64 "\n", i, nodes[i].parent, nodes[i].site, nodes[i].function);
+		fprintf(out, "node,%" PRIu32 ",%" PRIu32 ",%" PRIx64 ",%" PRIx64 "\n", i, nodes[i].parent, nodes[i].back, nodes[i].function);
 	for (unsigned int vcpu = 0; vcpu < MAX_CPUS; vcpu++)
 		for (position = 0; (entry = table_next(&cpus[vcpu].counts, KEYS + 1, &position));)
 			fprintf(out, "count,%" PRIu64 ",%u,%" PRIu64 ",%" PRIx64 ",%" PRIu64 "\n", entry[1], vcpu, entry[2], entry[3], entry[0]);
