@@ -7,7 +7,7 @@ The file has a line per window, CPU, line of memory and instruction; the line is
 import collections
 import csv
 
-from symbols import DATA, DIRECT_MAP, DIRECT_MAP_SIZE, IMAGES, Symbols
+from symbols import DATA, DIRECT_MAP, DIRECT_MAP_SIZE, symbols_of
 
 LINE_SIZE = 64
 
@@ -17,14 +17,12 @@ class Names:
 
     def __init__(self, first_lwk_cpu):
         self.first_lwk_cpu = first_lwk_cpu
-        self.functions = {k: Symbols(path) for k, path in IMAGES.items()}
-        self.variables = {k: Symbols(path, DATA) for k, path in IMAGES.items()}
 
     def kernel(self, vcpu):
         return "lwk" if vcpu >= self.first_lwk_cpu else "linux"
 
     def function(self, vcpu, address):
-        return self.functions[self.kernel(vcpu)].name(address)
+        return symbols_of(self.kernel(vcpu)).name(address)
 
     def datum(self, vcpu, address):
         """What is there.  Memory that both kernels share, and what a kernel
@@ -34,7 +32,7 @@ class Names:
             return f"user {address:#x}"
         if 0 <= address - DIRECT_MAP[kernel] < DIRECT_MAP_SIZE:
             return f"memory {address - DIRECT_MAP[kernel]:#x}"
-        found = self.variables[kernel].place(address)
+        found = symbols_of(kernel, DATA).place(address)
         place = "{}+{:#x}".format(*found) if found else f"{address:#x}"
         return f"{kernel} {place}"
 

@@ -13,7 +13,7 @@
 
 #define MAX_CPUS	1024
 
-/* The first two are the modes of the CPU, by bit 63 of the instruction's address; so are pairs of others. The names are those of the columns. */
+/* The first two are the modes of the CPU, by bit 63 of the instruction's address; so are pairs of others. Columns have these names. */
 #define ALL_COUNTERS(COUNTER)				\
 	COUNTER(USER, user)				\
 	COUNTER(KERNEL, kernel)				\

@@ -5,9 +5,10 @@ The file has a line per chain, 'node,NUMBER,PARENT,BACK,FUNCTION', and a line
 per place where instructions were counted, 'count,WINDOW,VCPU,NODE,ADDRESS,N'.
 """
 import collections
+import functools
 import re
 
-from symbols import IMAGES, Symbols
+from symbols import symbols_of
 
 USER = "(user)"
 # Not functions but ways to call them.
@@ -61,11 +62,14 @@ class Chains:
         return sums
 
 
+read_chains = functools.lru_cache(maxsize=1)(Chains)
+
+
 def read_folded(path, window, first_lwk_cpu):
     """Return {'kernel;function;function': instructions} of one window."""
-    names = {kernel: (kernel, Symbols(image).name)
-             for kernel, image in IMAGES.items()}
-    chains = Chains(path).fold(
-        lambda vcpu: names["lwk" if vcpu >= first_lwk_cpu else "linux"],
-        [window])
+    def name_of(vcpu):
+        kernel = "lwk" if vcpu >= first_lwk_cpu else "linux"
+        return kernel, symbols_of(kernel).name
+
+    chains = read_chains(path).fold(name_of, [window])
     return {";".join(chain): count for (_, *chain), count in chains.items()}

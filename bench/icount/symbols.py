@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The symbols of the two kernels' images, by address."""
 import bisect
+import functools
 import os
 import re
 import subprocess
@@ -41,6 +42,12 @@ class Symbols:
 
     def __iter__(self):
         return zip(self.addresses, self.names)
+
+
+@functools.lru_cache(maxsize=None)
+def symbols_of(kernel, kinds=CODE):
+    """The symbols of the kernel that make has built, read once."""
+    return Symbols(IMAGES[kernel], kinds)
 
 
 def read_constant(path, name):
