@@ -664,17 +664,21 @@ static void memory_op(int index)
 	run_one(operations, index < MAPS_FIRST ? 4 : sizeof(operations) / sizeof(*operations));
 }
 
-static int file_with(long bytes, uint64_t pattern)
+/* In one call: this is done for each sequence. */
+static void fill_file(int fd, long bytes, uint64_t pattern)
 {
-	int fd = ALWAYS(memfd_create("random", 0));
-	long done, n;
+	static char contents[CONSTANT_BYTES];
 
-	for (done = 0; done < bytes; done += n) {
-		n = bytes - done < BUFFER ? bytes - done : BUFFER;
-		fill_bytes(buffer, n, pattern + done);
-		ALWAYS(pwrite(fd, buffer, n, done));
-	}
-	return fd;
+	fill_bytes(contents, bytes, pattern);
+	ALWAYS(ftruncate(fd, 0));
+	ALWAYS(pwrite(fd, contents, bytes, 0));
+}
+
+static void reset_file(int number)
+{
+	fill_file(shared_file[number], SHARED_BYTES, 5 + number);
+	shared_bytes[number] = SHARED_BYTES;
+	shared_used[number] = false;
 }
 
 static void memory_prepare(void)
@@ -683,14 +687,17 @@ static void memory_prepare(void)
 	int i;
 
 	catch_faults();
-	constant_rw = file_with(CONSTANT_BYTES, 1);
+	constant_rw = ALWAYS(memfd_create("random", 0));
+	fill_file(constant_rw, CONSTANT_BYTES, 1);
 	path[14] = '0' + constant_rw / 10;
 	path[15] = '0' + constant_rw % 10;
 	if (constant_rw < 10)
 		path[14] = '0' + constant_rw, path[15] = '\0';
 	constant = ALWAYS(open(path, O_RDONLY));
-	for (i = 0; i < FILES; i++)
-		shared_file[i] = file_with(SHARED_BYTES, 5 + i);
+	for (i = 0; i < FILES; i++) {
+		shared_file[i] = ALWAYS(memfd_create("random", 0));
+		reset_file(i);
+	}
 	ALWAYS(pipe2(pipes, O_NONBLOCK));
 	ALWAYS(fcntl(pipes[1], F_SETPIPE_SZ, 256 * PAGE));
 	heap = (char *)(((uintptr_t)sbrk(0) + PAGE - 1) & -PAGE);
@@ -698,21 +705,12 @@ static void memory_prepare(void)
 
 static void memory_begin(void)
 {
-	long done;
 	int i;
 
 	raw(brk, heap);
-	for (i = 0; i < FILES; i++) {
-		shared_bytes[i] = SHARED_BYTES;
-		if (!shared_used[i])
-			continue;
-		shared_used[i] = false;
-		ALWAYS(ftruncate(shared_file[i], 0));
-		for (done = 0; done < SHARED_BYTES; done += PAGE) {
-			fill_bytes(buffer, PAGE, 5 + i + done);
-			ALWAYS(pwrite(shared_file[i], buffer, SHARED_BYTES - done < PAGE ? SHARED_BYTES - done : PAGE, done));
-		}
-	}
+	for (i = 0; i < FILES; i++)
+		if (shared_used[i])
+			reset_file(i);
 }
 
 static void memory_end(void)

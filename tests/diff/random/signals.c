@@ -33,6 +33,7 @@ static uint64_t all, handled;
 static int depth, nested;
 static char altstack[ALT_SIZE] __attribute__((aligned(64)));
 static int self, skip, fd = -1, no_reader;
+static uid_t user;
 
 asm(".text\n"
     "restore_signal:	mov $15, %eax\n"
@@ -111,7 +112,7 @@ static void t_info(const siginfo_t *info)
 	if (info->si_code == SI_QUEUE || info->si_code == SI_TIMER)
 		t_arg("value", info->si_value.sival_int);
 	if (info->si_code == SI_USER || info->si_code == SI_QUEUE || info->si_code == SI_TKILL)
-		t_str(info->si_pid == self && info->si_uid == getuid() ? " own" : " ALIEN");
+		t_str(info->si_pid == self && info->si_uid == user ? " own" : " ALIEN");
 	if (info->si_signo == SIGCHLD && info->si_code > 0)
 		t_arg("status", info->si_status);
 }
@@ -226,7 +227,7 @@ static void send_one(void)
 	info.si_signo = sig;
 	info.si_code = SI_QUEUE;
 	info.si_pid = self;
-	info.si_uid = getuid();
+	info.si_uid = user;
 	info.si_value.sival_int = pick(1000);
 	switch (how) {
 	case 0: t_ret("kill", raw(kill, self, sig)); break;
@@ -419,6 +420,7 @@ static void signal_prepare(void)
 	for (i = 0; i < 4; i++)
 		ALWAYS(raw(rt_sigaction, faults[i], &act, NULL, 8));
 	self = getpid();
+	user = getuid();
 	ALWAYS(pipe(pipes));
 	close(pipes[0]);
 	no_reader = pipes[1];
