@@ -308,8 +308,11 @@ void remains_free(struct proc *proc);
 long vdso_map(struct aspace *as);
 
 /* ---- proc/rseq.c ---- */
-/* The thread was interrupted at *@ip: brings its rseq area up to date and leaves a restartable sequence by its abort address. */
-void rseq_interrupted(struct thread *t, u64 *ip);
+/*
+ * The thread was interrupted at *@ip: brings its rseq area up to date and leaves a restartable sequence by its abort address. False if the
+ * area cannot be used: that is worth a SIGSEGV.
+ */
+bool rseq_interrupted(struct thread *t, u64 *ip);
 
 /* ---- proc/seccomp.c ---- */
 /* @t, which does not run yet, is judged as @from is. */

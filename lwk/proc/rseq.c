@@ -44,23 +44,22 @@ static long abort_address(const struct thread *t, uaddr_t at, u64 ip)
 	return cs.abort_ip;
 }
 
-void rseq_interrupted(struct thread *t, u64 *ip)
+bool rseq_interrupted(struct thread *t, u64 *ip)
 {
 	u64 cs = 0, none = 0;
 	long to = 0;
 
 	if (!t->rseq)
-		return;
+		return true;
 	if (write_cpu(t) || copy_from_user(&cs, t->rseq + RSEQ_CS, sizeof(cs)))
 		to = -EFAULT;
 	else if (cs)
 		to = abort_address(t, cs, *ip);
 	if (cs && to >= 0 && copy_to_user(t->rseq + RSEQ_CS, &none, sizeof(none)))
 		to = -EFAULT;
-	if (to < 0)
-		signal_force(SIGSEGV, SI_KERNEL, 0);
-	else if (to)
+	if (to > 0)
 		*ip = to;
+	return to >= 0;
 }
 
 static long unregister(struct thread *t, uaddr_t area, u32 length, u32 signature)

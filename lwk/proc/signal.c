@@ -148,9 +148,14 @@ static void set_info(u8 info[128], u32 sig, s32 code, uaddr_t addr)
 	((u64 *)info)[2] = addr;
 }
 
+static bool is_killed(const struct thread *t)
+{
+	return __atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL;
+}
+
 void signal_die(u32 sig, s32 code, uaddr_t addr)
 {
-	if (__atomic_load_n(&current_thread()->work, __ATOMIC_ACQUIRE) & WORK_KILL)
+	if (is_killed(current_thread()))
 		return;			/* the fault is only that nothing can be forwarded any more */
 	log_fatal_signal(sig, code, addr);
 	die(sig, code, addr);
@@ -164,7 +169,7 @@ static void force(const u8 info[128])
 	struct ksigaction act = signal_action(t->proc, sig);
 
 	if (t->sigmask & SIGBIT(sig) || act.handler == SIG_IGN || act.handler == SIG_DFL) {
-		if (t->trace && !(__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL))
+		if (t->trace && !is_killed(t))
 			trace_signal(t->trace, info);
 		signal_die(sig, ((const s32 *)info)[2], ((const u64 *)info)[2]);
 		return;
@@ -223,6 +228,15 @@ static void fix_result(struct frame *f, bool handled, u64 sa_flags)
 	f->ip -= 2;			/* SYSCALL is two bytes long */
 }
 
+/* The handler of @sig cannot begin. That of SIGSEGV, which may have a better stack, is told so; if it is the one, nothing helps. */
+static void cannot_begin(u32 sig)
+{
+	if (sig == SIGSEGV)
+		die(SIGSEGV, SI_KERNEL, 0);
+	else
+		signal_force(SIGSEGV, SI_KERNEL, 0);
+}
+
 /* Makes @f run the handler of @sig; without one (any more) the default action is Linux's to take. */
 static void deliver(struct thread *t, struct frame *f, u32 sig, const u8 info[128], bool *syscall)
 {
@@ -241,12 +255,10 @@ static void deliver(struct thread *t, struct frame *f, u32 sig, const u8 info[12
 	if (*syscall)
 		fix_result(f, true, act.flags);
 	*syscall = false;
-	rseq_interrupted(t, &f->ip);
+	if (!rseq_interrupted(t, &f->ip))
+		cannot_begin(sig);
 	if (sigframe_push(t, f, &act, info, oldmask)) {
-		if (sig == SIGSEGV)
-			die(SIGSEGV, SI_KERNEL, 0);
-		else
-			signal_force(SIGSEGV, SI_KERNEL, 0);	/* its handler may have a better stack */
+		cannot_begin(sig);
 		return;
 	}
 	t->restore_sigmask = false;
@@ -280,7 +292,7 @@ static void run_deferred(struct thread *t, struct frame *f)
 /* As long as the twin is out for a signal; it may be stopped. */
 static void stand_still(struct thread *t)
 {
-	while (__atomic_load_n(&t->slot->paused, __ATOMIC_ACQUIRE) && !(__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL))
+	while (__atomic_load_n(&t->slot->paused, __ATOMIC_ACQUIRE) && !is_killed(t))
 		thread_park(0);
 }
 
@@ -311,9 +323,9 @@ void leave_kernel(struct frame *f)
 			thread_yield();
 		if (work & WORK_MIGRATE)
 			thread_move_if_needed(t);
-		if (work & WORK_RSEQ)
-			rseq_interrupted(t, &f->ip);
-		while ((sig = next_signal(t, info)))
+		if (work & WORK_RSEQ && !rseq_interrupted(t, &f->ip))
+			signal_force(SIGSEGV, SI_KERNEL, 0);
+		while (!is_killed(t) && (sig = next_signal(t, info)))
 			deliver(t, f, sig, info, &syscall);
 		if (t->restore_sigmask) {
 			t->restore_sigmask = false;

@@ -2,13 +2,16 @@
 /*
  * A restartable sequence that never ends by itself: the thread leaves it by its abort address when it is interrupted, and the
  * handler must run as well. Uses the area that glibc has registered. `rseq share`: it is interrupted because another thread gets the
- * CPU, without any signal.
+ * CPU, without any signal. `rseq gone`: the area is not there when a handler must begin.
  */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -72,12 +75,37 @@ static void share(struct rseq *area)
 	pthread_join(t, NULL);
 }
 
+/* Linux tells by SIGSEGV, whose handler cannot begin either. */
+static void gone(struct rseq *area)
+{
+	struct sigaction again = { .sa_handler = handler, .sa_flags = SA_NODEFER };
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int status;
+
+	if (fork() == 0) {
+		sigaction(SIGSEGV, &again, NULL);
+		sigaction(SIGUSR1, &again, NULL);
+		say("unregister", syscall(SYS_rseq, area, 32, 1, RSEQ_SIG));
+		say("register", syscall(SYS_rseq, page, 32, 0, RSEQ_SIG));
+		fflush(stdout);
+		munmap(page, 4096);
+		raise(SIGUSR1);
+		_exit(handled);
+	}
+	wait(&status);
+	say("status", status & ~0x80);
+}
+
 int main(int argc, char **argv)
 {
 	struct rseq *area = (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
 
 	if (argc > 1 && !strcmp(argv[1], "share")) {
 		share(area);
+		return 0;
+	}
+	if (argc > 1) {
+		gone(area);
 		return 0;
 	}
 	signal(SIGALRM, handler);
