@@ -199,15 +199,6 @@ static uint64_t ways_insert(uint64_t *ways, unsigned int count, uint64_t number,
 	return victim;
 }
 
-static void l1_forget(struct core *core, uint64_t number)
-{
-	uint64_t *ways = core->l1[number % L1_SETS];
-
-	for (unsigned int way = 0; way < L1_WAYS; way++)
-		if (ways[way] == number + 1)
-			ways[way] = 0;
-}
-
 static void core_fill(struct core *core, unsigned int vcpu, uint64_t number, bool in_l1)
 {
 	uint64_t *ways = core->l2[number % L2_SETS];
@@ -215,10 +206,8 @@ static void core_fill(struct core *core, unsigned int vcpu, uint64_t number, boo
 
 	if (!ways_use(ways, L2_WAYS, number))
 		victim = ways_insert(ways, L2_WAYS, number, vcpu);
-	if (victim) {
-		l1_forget(core, victim - 1);
-		line_drop(victim - 1, vcpu);
-	}
+	if (victim)
+		line_drop(victim - 1, vcpu);		/* its tag in the first level is stale by that */
 	if (!in_l1)
 		ways_insert(core->l1[number % L1_SETS], L1_WAYS, number, vcpu);
 }
