@@ -22,6 +22,7 @@
 #define REGION_ONFAULT	1024u	/* with LOCKED: not made present ahead */
 #define REGION_NODUMP	2048u	/* madvise: not in a core file */
 #define REGION_WRITTEN	4096u	/* a private file that is or was writable: memory may differ from the file */
+#define REGION_NOHUGE	8192u	/* madvise: new pages are 4 KB */
 
 /* Above Linux's PROT_* in a region's prot, and in what pagetable.h makes of it: the protection key. */
 #define PROT_KEY_SHIFT	8

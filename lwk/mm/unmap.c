@@ -255,22 +255,23 @@ long range_whole(struct aspace *as, uaddr_t start, uaddr_t end)
 	return 0;
 }
 
-/* DONTDUMP and DODUMP; Linux never dumps the kernel's own pages. */
-static long range_dump(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
+/* Advice that regions remember. Linux never dumps the kernel's own pages. */
+static long range_mark(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 {
-	u32 flag = advice == MADV_DONTDUMP ? REGION_NODUMP : 0;
+	bool dump = advice == MADV_DONTDUMP || advice == MADV_DODUMP, set = advice == MADV_DONTDUMP || advice == MADV_NOHUGEPAGE;
+	u32 flag = dump ? REGION_NODUMP : REGION_NOHUGE;
 	long hole = range_whole(as, start, end), ret = 0;
 	struct region *r;
 
 	if (aspace_split(as, start) || aspace_split(as, end))
 		return -ENOMEM;
 	for_each_region(as, r, start, end) {
-		if ((r->flags & REGION_KERNEL) && !flag)
+		if ((r->flags & REGION_KERNEL) && advice == MADV_DODUMP)
 			ret = -EINVAL;
-		if (!ret && (r->flags & REGION_LINUX))
+		if (!ret && (r->flags & REGION_LINUX) && dump)
 			ret = backed_advise(as, r->start, r->end, advice);
 		if (!ret)
-			aspace_set_flags(as, r, REGION_NODUMP, flag);
+			aspace_set_flags(as, r, flag, set ? flag : 0);
 	}
 	range_merge(as, start, end);
 	return ret ? ret : hole;
@@ -295,8 +296,8 @@ static long advise_range(struct aspace *as, uaddr_t start, uaddr_t end, u32 advi
 		return drop_all(as, start, end, advice);
 	case MADV_DONTFORK: case MADV_DOFORK: case MADV_WIPEONFORK: case MADV_KEEPONFORK:
 		return fork_advise(as, start, end, advice);
-	case MADV_DONTDUMP: case MADV_DODUMP:
-		return range_dump(as, start, end, advice);
+	case MADV_DONTDUMP: case MADV_DODUMP: case MADV_HUGEPAGE: case MADV_NOHUGEPAGE:
+		return range_mark(as, start, end, advice);
 	case MADV_REMOVE:
 		return range_punch(as, start, end);
 	default:

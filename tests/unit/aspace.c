@@ -19,6 +19,8 @@
 #define NOREPLACE	0x100000
 #define DONTNEED	4
 #define FREE		8
+#define HUGEPAGE	14
+#define NOHUGEPAGE	15
 #define REMOVE		9
 #define MAYMOVE		1
 #define TO_FIXED	2
@@ -212,6 +214,26 @@ static void large_pages_where_they_fit(void **state)
 	assert_int_equal(span_at(a + 4 * MB), PAGE_SIZE);
 	assert_int_equal(resident, LARGE_SIZE + 5 * PAGE_SIZE);
 	assert_int_equal(committed, 4 * MB + 5 * PAGE_SIZE);
+}
+
+static void small_pages_where_they_are_asked_for(void **state)
+{
+	uaddr_t a = map_anon(8 * MB, 8 * MB, RW, FIXED);
+
+	assert_int_equal(fault(a, FAULT_WRITE), 0);
+	assert_int_equal(aspace_advise(as, a, 4 * MB, NOHUGEPAGE), 0);
+	assert_int_equal(fault(a + 2 * MB, FAULT_WRITE), 0);
+	assert_int_equal(fault(a + 4 * MB, FAULT_WRITE), 0);
+	assert_int_equal(span_at(a), LARGE_SIZE);	/* stays */
+	assert_int_equal(span_at(a + 2 * MB), PAGE_SIZE);
+	assert_int_equal(span_at(a + 4 * MB), LARGE_SIZE);
+	assert_int_equal(resident, 2 * LARGE_SIZE + 16 * PAGE_SIZE);
+	assert_int_equal(aspace_check(as), 2);
+	assert_int_equal(aspace_advise(as, a, 8 * MB, NOHUGEPAGE), 0);
+	assert_int_equal(aspace_advise(as, a, 8 * MB, HUGEPAGE), 0);
+	assert_int_equal(fault(a + 6 * MB, FAULT_WRITE), 0);
+	assert_int_equal(span_at(a + 6 * MB), LARGE_SIZE);
+	assert_int_equal(aspace_check(as), 1);
 }
 
 static void stacks_have_small_pages(void **state)
@@ -533,8 +555,8 @@ static void advice(void **state)
 	assert_int_equal(aspace_advise(as, a, ~0ULL, DONTNEED), -EINVAL);
 	assert_int_equal(aspace_advise(as, a, 1, 9), -EINVAL);
 	assert_int_equal(aspace_advise(as, a, 1, 12345), -EINVAL);
-	assert_int_equal(aspace_advise(as, a, 1, 14), 0);
-	assert_int_equal(aspace_advise(as, P(0), 1, 14), -ENOMEM);
+	assert_int_equal(aspace_advise(as, a, 1, HUGEPAGE), 0);
+	assert_int_equal(aspace_advise(as, P(0), 1, HUGEPAGE), -ENOMEM);
 	aspace_unmap(as, a + MB, MB);
 	assert_int_equal(aspace_populate(as, a, MB, true), 0);
 	assert_int_equal(aspace_populate(as, a + 2 * MB, MB, true), 0);
@@ -990,7 +1012,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(linux_errors_of_mmap), T(linux_errors_of_addresses), T(placement), T(neighbours_merge), T(faults_without_right),
-		T(large_pages_where_they_fit), T(stacks_have_small_pages), T(stacks_grow), T(rights_of_a_whole_stack),
+		T(large_pages_where_they_fit), T(small_pages_where_they_are_asked_for), T(stacks_have_small_pages), T(stacks_grow), T(rights_of_a_whole_stack),
 		T(memory_of_the_faulting_node), T(frames_are_zeroed_again),
 		T(partial_unmap_splits_large_pages), T(unmap_errors_and_holes), T(fixed_replaces), T(protect_keeps_contents),
 		T(protect_errors), T(protect_checks_before_linux_acts), T(commitment_by_kind), T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process),
