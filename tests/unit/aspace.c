@@ -1,128 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Address spaces: Linux's errors, contents, accounts that end at zero, and the order of taking memory away from Linux. */
-#include "unit.h"
-#include "fake_driver.h"
-#include "mm/aspace.h"
-#include "thread.h"
-
-#define RW		(PROT_READ | PROT_WRITE)
-#define SHARED		0x01
-#define PRIVATE		0x02
-#define FIXED		0x10
-#define ANON		0x20
-#define LOW		0x40
-#define NORESERVE	0x4000
-#define POPULATE	0x8000
-#define GROWSDOWN	0x100
-#define STACK		0x20000
-#define HUGETLB		0x40000
-#define NOREPLACE	0x100000
-#define DONTNEED	4
-#define FREE		8
-#define HUGEPAGE	14
-#define NOHUGEPAGE	15
-#define REMOVE		9
-#define MAYMOVE		1
-#define TO_FIXED	2
-
-#define SLABS_KEPT	10	/* kmalloc: one empty slab for each size */
-
-#define P(n)		(0x10000000ULL + (n) * PAGE_SIZE)
-
-static struct az_node_stats stats[2];
-static struct aspace *as;
-static u64 resident, committed, commit_before;
-
-static u64 frames_in_use(void)
-{
-	return stats[0].total - stats[0].free + stats[1].total - stats[1].free;
-}
-
-static void create(u64 limit)
-{
-	struct budget *budget = budget_create(limit);
-
-	as = aspace_create(budget, 8 * MB);
-	budget_put(budget);
-	assert_non_null(as);
-	aspace_bind(as, &resident, &committed);
-	memset(&fake, 0, sizeof(fake));
-	fake.as = as;
-}
-
-static void destroy(void)
-{
-	aspace_check(as);
-	aspace_put(as);
-	assert_int_equal(resident, 0);
-	assert_int_equal(committed, 0);
-}
-
-static int setup_memory(void **state)
-{
-	frame_stats_bind(stats, 2);
-	frame_add_range(HOST_PHYS_START + 0x1000, 64 * MB - 0x1000, 0);
-	frame_add_range(HOST_PHYS_START + 64 * MB, 64 * MB, 1);
-	return 0;
-}
-
-static int setup(void **state)
-{
-	commit_before = commit_in_use();
-	create(0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	destroy();
-	assert_int_equal(commit_in_use(), commit_before);
-	assert_true(frames_in_use() <= SLABS_KEPT);
-	assert_int_equal(stats[0].quarantined + stats[1].quarantined, 0);
-	return 0;
-}
-
-static long map(uaddr_t addr, u64 len, u32 prot, u32 flags, int fd, u64 offset)
-{
-	struct map_args a = { addr, len, prot, flags, fd, offset };
-	long ret = aspace_map(as, &a);
-
-	aspace_check(as);
-	return ret;
-}
-
-static long map_anon(uaddr_t addr, u64 len, u32 prot, u32 flags)
-{
-	return map(addr, len, prot, PRIVATE | ANON | flags, -1, 0);
-}
-
-static long fault(uaddr_t addr, u32 access)
-{
-	int code = 0;
-	long ret = aspace_fault(as, addr, access, &code);
-
-	aspace_check(as);
-	return ret == -EFAULT ? -EFAULT * 10 - code : ret;
-}
-
-#define MAPERR	(-EFAULT * 10 - 1)
-#define ACCERR	(-EFAULT * 10 - 2)
-
-/* The byte that the program sees at @addr; it must be present. */
-static u8 *at(uaddr_t addr)
-{
-	u64 span, *entry = pt_find(as->pgd, addr, &span);
-
-	assert_true(entry && pte_present(*entry));
-	return (u8 *)phys_to_virt(pte_frame(*entry)) + (addr & (span - 1));
-}
-
-static u64 span_at(uaddr_t addr)
-{
-	u64 span, *entry = pt_find(as->pgd, addr, &span);
-
-	return entry && pte_present(*entry) ? span : 0;
-}
+/* Address spaces: Linux's errors, contents, and accounts. */
+#include "one_space.h"
 
 static void linux_errors_of_mmap(void **state)
 {
@@ -221,7 +99,7 @@ static void small_pages_where_they_are_asked_for(void **state)
 	uaddr_t a = map_anon(8 * MB, 8 * MB, RW, FIXED);
 
 	assert_int_equal(fault(a, FAULT_WRITE), 0);
-	assert_int_equal(aspace_advise(as, a, 4 * MB, NOHUGEPAGE), 0);
+	assert_int_equal(aspace_advise(as, a, 4 * MB, MADV_NOHUGEPAGE), 0);
 	assert_int_equal(fault(a + 2 * MB, FAULT_WRITE), 0);
 	assert_int_equal(fault(a + 4 * MB, FAULT_WRITE), 0);
 	assert_int_equal(span_at(a), LARGE_SIZE);	/* stays */
@@ -229,8 +107,8 @@ static void small_pages_where_they_are_asked_for(void **state)
 	assert_int_equal(span_at(a + 4 * MB), LARGE_SIZE);
 	assert_int_equal(resident, 2 * LARGE_SIZE + 16 * PAGE_SIZE);
 	assert_int_equal(aspace_check(as), 2);
-	assert_int_equal(aspace_advise(as, a, 8 * MB, NOHUGEPAGE), 0);
-	assert_int_equal(aspace_advise(as, a, 8 * MB, HUGEPAGE), 0);
+	assert_int_equal(aspace_advise(as, a, 8 * MB, MADV_NOHUGEPAGE), 0);
+	assert_int_equal(aspace_advise(as, a, 8 * MB, MADV_HUGEPAGE), 0);
 	assert_int_equal(fault(a + 6 * MB, FAULT_WRITE), 0);
 	assert_int_equal(span_at(a + 6 * MB), LARGE_SIZE);
 	assert_int_equal(aspace_check(as), 1);
@@ -540,7 +418,7 @@ static void advice(void **state)
 	uaddr_t a = map_anon(0, 4 * MB, RW, POPULATE);
 
 	memset(at(a), 1, LARGE_SIZE);
-	assert_int_equal(aspace_advise(as, a + PAGE_SIZE, 2 * PAGE_SIZE, DONTNEED), 0);
+	assert_int_equal(aspace_advise(as, a + PAGE_SIZE, 2 * PAGE_SIZE, MADV_DONTNEED), 0);
 	aspace_check(as);
 	assert_int_equal(resident, 4 * MB - 2 * PAGE_SIZE);
 	assert_int_equal(committed, 4 * MB);
@@ -548,19 +426,19 @@ static void advice(void **state)
 	assert_int_equal(*at(a + 3 * PAGE_SIZE), 1);
 	assert_int_equal(fault(a + PAGE_SIZE, 0), 0);
 	assert_int_equal(*at(a + PAGE_SIZE), 0);
-	assert_int_equal(aspace_advise(as, a, 4 * MB, FREE), 0);
+	assert_int_equal(aspace_advise(as, a, 4 * MB, MADV_FREE), 0);
 	assert_int_equal(resident, 0);
-	assert_int_equal(aspace_advise(as, a + 1, 1, DONTNEED), -EINVAL);
-	assert_int_equal(aspace_advise(as, a, 0, DONTNEED), 0);
-	assert_int_equal(aspace_advise(as, a, ~0ULL, DONTNEED), -EINVAL);
+	assert_int_equal(aspace_advise(as, a + 1, 1, MADV_DONTNEED), -EINVAL);
+	assert_int_equal(aspace_advise(as, a, 0, MADV_DONTNEED), 0);
+	assert_int_equal(aspace_advise(as, a, ~0ULL, MADV_DONTNEED), -EINVAL);
 	assert_int_equal(aspace_advise(as, a, 1, 9), -EINVAL);
 	assert_int_equal(aspace_advise(as, a, 1, 12345), -EINVAL);
-	assert_int_equal(aspace_advise(as, a, 1, HUGEPAGE), 0);
-	assert_int_equal(aspace_advise(as, P(0), 1, HUGEPAGE), -ENOMEM);
+	assert_int_equal(aspace_advise(as, a, 1, MADV_HUGEPAGE), 0);
+	assert_int_equal(aspace_advise(as, P(0), 1, MADV_HUGEPAGE), -ENOMEM);
 	aspace_unmap(as, a + MB, MB);
 	assert_int_equal(aspace_populate(as, a, MB, true), 0);
 	assert_int_equal(aspace_populate(as, a + 2 * MB, MB, true), 0);
-	assert_int_equal(aspace_advise(as, a, 4 * MB, DONTNEED), -ENOMEM);
+	assert_int_equal(aspace_advise(as, a, 4 * MB, MADV_DONTNEED), -ENOMEM);
 	assert_int_equal(resident, 0);
 }
 
@@ -593,372 +471,6 @@ static void populate_lets_others_in(void **state)
 	assert_int_equal(aspace_populate(as, a, 16 * MB, true), -EINTR);
 	host_thread = NULL;
 	assert_int_equal(resident, 8 * MB);
-}
-
-/* ---- Files ---- */
-
-static void private_file(void **state)
-{
-	uaddr_t a = map(0, 4 * LARGE_SIZE, PROT_READ, PRIVATE, 3, 0);
-	u64 last = ALIGN_DOWN(FILE_SIZE, PAGE_SIZE);
-
-	assert_int_equal(fault(a + 123456, FAULT_NOWAIT), 0);	/* a read is what can be forwarded even then */
-	assert_int_equal(fake.reads, 1);
-	for (u64 i = 0; i < LARGE_SIZE - a % LARGE_SIZE; i += 999)
-		assert_int_equal(*at(a + i), fake_file_byte(i));
-	assert_int_equal(committed, resident);
-	assert_int_equal(fault(a + last, 0), 0);
-	assert_int_equal(*at(a + FILE_SIZE - 1), fake_file_byte(FILE_SIZE - 1));
-	assert_int_equal(*at(a + FILE_SIZE), 0);
-	assert_int_equal(*at(a + last + PAGE_SIZE - 1), 0);
-	assert_int_equal(fault(a + last + PAGE_SIZE, 0), -EIO);
-	assert_int_equal(fault(a + last, FAULT_WRITE), ACCERR);
-	assert_int_equal(aspace_unmap(as, a, 4 * LARGE_SIZE), 0);
-	assert_int_equal(fake.opened, 1);
-	assert_int_equal(fake.closed, 1);
-	assert_int_equal(committed, 0);
-}
-
-static void private_file_large_page(void **state)
-{
-	uaddr_t a = map(8 * LARGE_SIZE, 2 * LARGE_SIZE, PROT_READ | PROT_EXEC, PRIVATE | FIXED, 3, PAGE_SIZE);
-
-	assert_int_equal(fault(a, FAULT_EXEC), 0);
-	assert_int_equal(span_at(a), LARGE_SIZE);
-	assert_int_equal(*at(a + 4097), fake_file_byte(PAGE_SIZE + 4097));
-}
-
-/* The loader's way: one mapping for all, then parts of it again with other rights. */
-static void parts_of_a_file(void **state)
-{
-	uaddr_t a = map(0, 64 * PAGE_SIZE, PROT_READ, PRIVATE, 3, 0);
-
-	assert_int_equal(map(a + 16 * PAGE_SIZE, 16 * PAGE_SIZE, PROT_READ | PROT_EXEC, PRIVATE | FIXED, 3, 16 * PAGE_SIZE),
-			 a + 16 * PAGE_SIZE);
-	assert_int_equal(map(a + 32 * PAGE_SIZE, 8 * PAGE_SIZE, RW, PRIVATE | FIXED, 3, 31 * PAGE_SIZE), a + 32 * PAGE_SIZE);
-	assert_int_equal(map_anon(a + 40 * PAGE_SIZE, 24 * PAGE_SIZE, RW, FIXED), a + 40 * PAGE_SIZE);
-	assert_int_equal(fault(a + 20 * PAGE_SIZE, FAULT_EXEC), 0);
-	assert_int_equal(*at(a + 20 * PAGE_SIZE + 1), fake_file_byte(20 * PAGE_SIZE + 1));
-	assert_int_equal(fault(a + 33 * PAGE_SIZE, FAULT_WRITE), 0);
-	assert_int_equal(*at(a + 33 * PAGE_SIZE + 2), fake_file_byte(32 * PAGE_SIZE + 2));
-	*at(a + 33 * PAGE_SIZE) = 200;
-	assert_int_equal(aspace_protect(as, a + 32 * PAGE_SIZE, 4 * PAGE_SIZE, PROT_READ), 0);
-	aspace_check(as);
-	assert_int_equal(*at(a + 33 * PAGE_SIZE), 200);
-	assert_int_equal(aspace_advise(as, a + 33 * PAGE_SIZE, PAGE_SIZE, DONTNEED), 0);
-	assert_int_equal(fault(a + 33 * PAGE_SIZE, 0), 0);
-	assert_int_equal(*at(a + 33 * PAGE_SIZE), fake_file_byte(32 * PAGE_SIZE));
-	assert_int_equal(fake.opened, 3);
-	assert_int_equal(aspace_unmap(as, a, 64 * PAGE_SIZE), 0);
-	assert_int_equal(fake.closed, 3);
-}
-
-static void unmap_during_read(void)
-{
-	aspace_unmap(as, P(0), 8 * PAGE_SIZE);
-}
-
-static void replace_during_read(void)
-{
-	map_anon(P(0), 8 * PAGE_SIZE, RW, FIXED);
-}
-
-static void world_changes_during_a_read(void **state)
-{
-	map(P(0), 8 * PAGE_SIZE, PROT_READ, PRIVATE | FIXED, 3, 0);
-	fake.during = unmap_during_read;
-	assert_int_equal(fault(P(1), 0), MAPERR);
-	assert_int_equal(fake.closed, 1);
-	map(P(0), 8 * PAGE_SIZE, PROT_READ, PRIVATE | FIXED, 3, 0);
-	fake.during = replace_during_read;
-	assert_int_equal(fault(P(1), 0), 0);
-	assert_int_equal(*at(P(1)), 0);
-	assert_int_equal(fake.closed, 2);
-	assert_int_equal(resident, 8 * PAGE_SIZE);
-}
-
-static void failed_reads(void **state)
-{
-	map(P(0), 8 * PAGE_SIZE, PROT_READ, PRIVATE | FIXED, 3, 0);
-	fake.fail = -EACCES;
-	assert_int_equal(fault(P(1), 0), -EIO);
-	/* the thread is killed, the twin reads on: the frames must stay away from others */
-	fake.fail = -EINTR;
-	u64 before = frames_in_use();
-	struct thread t = { .work = WORK_KILL };
-
-	host_thread = &t;
-	assert_int_equal(fault(P(1), 0), -EINTR);
-	host_thread = NULL;
-	assert_true(frames_in_use() >= before + 8);
-	assert_int_equal(resident, 0);
-	assert_int_equal(fault(P(1), 0), 0);
-	assert_int_equal(*at(P(1)), fake_file_byte(PAGE_SIZE));
-}
-
-/* A signal may interrupt a file system: the fault goes on, and nothing is kept aside. */
-static void interrupted_reads(void **state)
-{
-	map(P(0), 8 * PAGE_SIZE, PROT_READ, PRIVATE | FIXED, 3, 0);
-	fake.fail = -EINTR;
-	assert_int_equal(fault(P(1), 0), 0);
-	assert_int_equal(*at(P(1)), fake_file_byte(PAGE_SIZE));
-	assert_null(as->limbo);
-	map(P(8), PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
-	fake.fail = -ERESTARTSYS;
-	assert_int_equal(fault(P(8), FAULT_WRITE), 0);
-}
-
-static void linux_backed(void **state)
-{
-	uaddr_t a = map(0, 4 * PAGE_SIZE, RW, SHARED, 4, 0);
-
-	assert_int_equal(fake.maps, 1);
-	assert_int_equal(fault(a + 5, FAULT_NOWAIT), -EAGAIN);
-	assert_int_equal(fault(a + 5, 0), 0);
-	assert_int_equal(fault(a + 5, 0), 0);
-	assert_int_equal(fake.faults, 1);
-	assert_int_equal(pte_frame(*pt_find(as->pgd, a, &(u64){ 0 })), FOREIGN_BASE + a);
-	assert_int_equal(fault(a, FAULT_WRITE), 0);
-	assert_int_equal(fake.faults, 2);
-	assert_int_equal(resident, 0);
-	assert_int_equal(committed, 0);
-	fake.read_only = true;
-	assert_int_equal(fault(a + PAGE_SIZE, FAULT_WRITE), -EIO);
-	assert_int_equal(aspace_protect(as, a, PAGE_SIZE, PROT_READ), 0);
-	assert_int_equal(aspace_protect(as, a, PAGE_SIZE, RW), 0);
-	assert_false(pte_writable(*pt_find(as->pgd, a, &(u64){ 0 })));
-	assert_int_equal(fake.protects, 2);
-	fake.fail = -EACCES;
-	assert_int_equal(aspace_protect(as, a, PAGE_SIZE, RW), -EACCES);
-	assert_int_equal(aspace_advise(as, a, PAGE_SIZE, DONTNEED), 0);
-	assert_int_equal(aspace_unmap(as, a + PAGE_SIZE, PAGE_SIZE), 0);
-	assert_int_equal(fake.unmaps, 1);
-	assert_int_equal(aspace_unmap(as, a, 4 * PAGE_SIZE), 0);
-	assert_int_equal(fake.unmaps, 3);
-	assert_int_equal(fake.zaps, 0);
-}
-
-static void nothing_shared_is_linux_backed(void **state)
-{
-	uaddr_t a = map(0, 4 * MB, RW, SHARED | ANON | HUGETLB, -1, 8 * PAGE_SIZE);
-
-	assert_int_equal(fake.maps, 1);
-	assert_int_equal(a % LARGE_SIZE, 0);
-	assert_int_equal(region_find(as->regions, a)->offset, 0);
-	assert_int_equal(committed, 0);
-	assert_int_equal(fault(a + MB, FAULT_WRITE), 0);
-	assert_int_equal(aspace_prepare(as, a, 4 * MB, true), 0);
-	assert_int_equal(fake.faults, 1);
-	assert_int_equal(aspace_prepare(as, a, 4 * MB + 1, true), -EFAULT);
-	assert_int_equal(aspace_populate(as, a, 16 * PAGE_SIZE, true), 0);
-	assert_int_equal(fake.faults, 17);
-	assert_int_equal(resident, 0);
-	assert_int_equal(aspace_unmap(as, a, 4 * MB), 0);
-	assert_int_equal(fake.unmaps, 1);
-	assert_int_equal(span_at(a), 0);
-}
-
-static void linux_backed_goes_during_a_fault(void **state)
-{
-	map(P(0), 8 * PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
-	fake.during = unmap_during_read;
-	assert_int_equal(fault(P(1), 0), MAPERR);
-}
-
-/* What Linux could not unmap is not free for others, and not the program's either. */
-static void linux_cannot_unmap(void **state)
-{
-	map(P(0), 8 * PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
-	assert_int_equal(fault(P(1), FAULT_WRITE), 0);
-	fake.fail = -ENOMEM;
-	assert_int_equal(aspace_unmap(as, P(0), 4 * PAGE_SIZE), -ENOMEM);
-	aspace_check(as);
-	assert_int_equal(fault(P(1), 0), ACCERR);
-	assert_int_equal(*pt_find(as->pgd, P(1), &(u64){ 0 }), 0);
-	assert_int_equal(map_anon(P(1), PAGE_SIZE, RW, NOREPLACE), -EEXIST);
-	assert_int_equal(aspace_unmap(as, P(0), 8 * PAGE_SIZE), 0);
-	assert_int_equal(fault(P(1), 0), MAPERR);
-	assert_int_equal(fake.unmaps, 2);
-}
-
-static void punch_during_fault(void)
-{
-	assert_int_equal(aspace_advise(as, P(1), PAGE_SIZE, REMOVE), 0);
-}
-
-static void move_and_return_during_fault(void)
-{
-	struct remap_args there = { P(0), 8 * PAGE_SIZE, 8 * PAGE_SIZE, MAYMOVE | TO_FIXED, P(100) };
-	struct remap_args back = { P(100), 8 * PAGE_SIZE, 8 * PAGE_SIZE, MAYMOVE | TO_FIXED, P(0) };
-
-	assert_int_equal(aspace_remap(as, &there), P(100));
-	assert_int_equal(aspace_remap(as, &back), P(0));
-}
-
-/* Linux has answered, and lets the frame go before it is installed: the region looks as before, but the answer is void. */
-static void a_lent_frame_is_taken_back_during_its_fault(void **state)
-{
-	map(P(0), 8 * PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
-	fake.during = punch_during_fault;
-	assert_int_equal(fault(P(1), 0), 0);
-	assert_int_equal(fake.faults, 2);
-	fake.during = move_and_return_during_fault;
-	assert_int_equal(fault(P(2), 0), 0);
-	assert_int_equal(fake.faults, 4);
-	fake.during = punch_during_fault;	/* now of another page: that may cost a question, no more */
-	assert_int_equal(fault(P(3), FAULT_WRITE), 0);
-	assert_true(span_at(P(3)));
-}
-
-static void more_rights_during_a_fault(void)
-{
-	assert_int_equal(fault(P(1), FAULT_WRITE), 0);
-}
-
-static void a_slower_fault_takes_no_right_away(void **state)
-{
-	map(P(0), 8 * PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
-	fake.during = more_rights_during_a_fault;
-	assert_int_equal(fault(P(1), 0), 0);
-	assert_true(pte_writable(*pt_find(as->pgd, P(1), &(u64){ 0 })));
-	assert_int_equal(fake.faults, 2);
-}
-
-/* ---- The mirror ---- */
-
-static void what_was_not_mirrored_costs_no_call(void **state)
-{
-	uaddr_t a = map_anon(0, 4 * MB, RW, POPULATE);
-
-	aspace_protect(as, a, MB, PROT_READ);
-	aspace_advise(as, a, 3 * MB, DONTNEED);
-	aspace_unmap(as, a, 4 * MB);
-	assert_int_equal(fake.calls, 0);
-}
-
-static void mirrored_memory_is_zapped_first(void **state)
-{
-	uaddr_t a = map_anon(0, 4 * MB, RW, POPULATE);
-
-	assert_true(fake_mirror(a));
-	assert_int_equal(aspace_protect(as, a, 4 * MB, RW), 0);
-	assert_int_equal(fake.zaps, 0);
-	assert_int_equal(aspace_protect(as, a, 4 * MB, PROT_READ), 0);
-	assert_int_equal(fake.zaps, 1);
-	assert_int_equal(*pt_find(as->pgd, a, &(u64){ 0 }) & AZ_PTE_MIRRORED, 0);
-	assert_true(pte_present(*pt_find(as->pgd, a, &(u64){ 0 })));
-	assert_true(fake_mirror(a + 3 * PAGE_SIZE));
-	assert_int_equal(aspace_advise(as, a + MB, PAGE_SIZE, DONTNEED), 0);
-	assert_int_equal(fake.zaps, 2);
-	assert_int_equal(aspace_unmap(as, a, PAGE_SIZE), 0);
-	assert_int_equal(fake.zaps, 3);
-	assert_int_equal(aspace_unmap(as, a, 4 * MB), 0);
-	assert_int_equal(fake.zaps, 4);
-	assert_int_equal(fake.pins, 0);
-}
-
-static void pinned_frames_are_quarantined(void **state)
-{
-	uaddr_t a = map_anon(0, 2 * MB, RW, POPULATE);
-
-	fake_mirror(a);
-	fake.pin = true;
-	assert_int_equal(aspace_unmap(as, a, 2 * MB), 0);
-	assert_int_equal(fake.pins, 1);
-	assert_int_equal(stats[0].quarantined, 512);
-	assert_int_equal(resident, 0);
-	frame_unpin(fake.pinned, fake.pin_order);
-	assert_int_equal(stats[0].quarantined, 0);
-}
-
-/* mprotect keeps a frame that Linux uses; it must still not be reused before Linux is done. */
-static void pinned_frames_that_stay(void **state)
-{
-	map_anon(P(0), PAGE_SIZE, RW, FIXED | POPULATE);
-	fake_mirror(P(0));
-	fake.pin = true;
-	assert_int_equal(aspace_protect(as, P(0), PAGE_SIZE, PROT_READ), 0);
-	assert_int_equal(fake.pins, 1);
-	assert_true(span_at(P(0)));
-	assert_int_equal(aspace_unmap(as, P(0), PAGE_SIZE), 0);
-	assert_int_equal(fake.zaps, 1);
-	assert_int_equal(stats[0].quarantined, 1);
-	frame_unpin(fake.pinned, fake.pin_order);
-	assert_int_equal(stats[0].quarantined, 0);
-}
-
-static void pinned_at_the_end(void **state)
-{
-	u64 *entry, span;
-	paddr_t p;
-
-	map_anon(P(0), PAGE_SIZE, RW, FIXED | POPULATE);
-	fake_mirror(P(0));
-	entry = pt_find(as->pgd, P(0), &span);
-	*entry |= AZ_PTE_PINNED;
-	p = pte_frame(*entry);
-	destroy();
-	assert_int_equal(stats[0].quarantined, 1);
-	frame_unpin(p, 0);
-	assert_int_equal(stats[0].quarantined, 0);
-	create(0);
-}
-
-static void fault_during_zap(void)
-{
-	/* another thread faults at the edge of what is zapped: neighbours are not disturbed */
-	assert_int_equal(aspace_populate(as, P(1), PAGE_SIZE, true), 0);
-	assert_int_equal(aspace_populate(as, P(0), PAGE_SIZE, true), -EFAULT);
-}
-
-static void faults_while_a_range_goes(void **state)
-{
-	map_anon(P(0), 2 * PAGE_SIZE, RW, FIXED | POPULATE);
-	fake_mirror(P(0));
-	aspace_advise(as, P(1), PAGE_SIZE, DONTNEED);
-	assert_int_equal(aspace_unmap(as, P(1), PAGE_SIZE), 0);
-	map_anon(P(1), PAGE_SIZE, PROT_READ | PROT_WRITE, FIXED);
-	fake.during = fault_during_zap;
-	/* P(0) is out of the tree already, so that fault does not wait */
-	assert_int_equal(aspace_unmap(as, P(0), PAGE_SIZE), 0);
-}
-
-static void zap_ends(void)
-{
-	assert_int_equal(resident, 0);
-	as->zap_start = as->zap_end = 0;
-}
-
-static void zap_begins(void)
-{
-	as->zap_start = P(0);
-	as->zap_end = P(8);
-	host_on_park = zap_ends;
-}
-
-/* A fault that began before a zap must not put pages into the range while Linux is at it. */
-static void zap_begins_during_a_fault(void **state)
-{
-	map(P(0), 8 * PAGE_SIZE, PROT_READ, PRIVATE | FIXED, 3, 0);
-	fake.during = zap_begins;
-	assert_int_equal(fault(P(1), 0), 0);
-	assert_null(host_on_park);
-	assert_int_equal(resident, 8 * PAGE_SIZE);
-}
-
-/* The process ends while a zap is under way: its frames stay until destruction. */
-static void failed_zap(void **state)
-{
-	map_anon(P(0), 4 * PAGE_SIZE, RW, FIXED | POPULATE);
-	fake_mirror(P(0));
-	fake.fail = -EINTR;
-	assert_int_equal(aspace_unmap(as, P(0), 4 * PAGE_SIZE), -EINTR);
-	assert_int_equal(resident, 4 * PAGE_SIZE);
-	assert_int_equal(as->region_count, 0);
-	aspace_put(as);
-	assert_int_equal(resident + committed, 0);
-	create(0);
 }
 
 static void kernel_half_is_the_kernels(void **state)
@@ -1006,23 +518,16 @@ static void too_many_regions(void **state)
 	assert_int_equal(aspace_unmap(as, a, 140000 * PAGE_SIZE), 0);
 }
 
-#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(linux_errors_of_mmap), T(linux_errors_of_addresses), T(placement), T(neighbours_merge), T(faults_without_right),
-		T(large_pages_where_they_fit), T(small_pages_where_they_are_asked_for), T(stacks_have_small_pages), T(stacks_grow), T(rights_of_a_whole_stack),
-		T(memory_of_the_faulting_node), T(frames_are_zeroed_again),
-		T(partial_unmap_splits_large_pages), T(unmap_errors_and_holes), T(fixed_replaces), T(protect_keeps_contents),
-		T(protect_errors), T(protect_checks_before_linux_acts), T(commitment_by_kind), T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process),
-		T(text_fits_when_nothing_else_does), T(limits_of_the_process), T(heap), T(advice), T(populate), T(populate_lets_others_in),
-		T(private_file), T(private_file_large_page), T(parts_of_a_file), T(world_changes_during_a_read), T(failed_reads), T(interrupted_reads),
-		T(linux_backed), T(nothing_shared_is_linux_backed), T(linux_backed_goes_during_a_fault), T(linux_cannot_unmap),
-		T(a_lent_frame_is_taken_back_during_its_fault), T(a_slower_fault_takes_no_right_away),
-		T(what_was_not_mirrored_costs_no_call), T(mirrored_memory_is_zapped_first), T(pinned_frames_are_quarantined),
-		T(pinned_frames_that_stay), T(pinned_at_the_end), T(faults_while_a_range_goes), T(zap_begins_during_a_fault),
-		T(failed_zap),
+		T(linux_errors_of_mmap), T(linux_errors_of_addresses), T(placement), T(neighbours_merge),
+		T(faults_without_right), T(large_pages_where_they_fit), T(small_pages_where_they_are_asked_for),
+		T(stacks_have_small_pages), T(stacks_grow), T(rights_of_a_whole_stack), T(memory_of_the_faulting_node),
+		T(frames_are_zeroed_again), T(partial_unmap_splits_large_pages), T(unmap_errors_and_holes), T(fixed_replaces),
+		T(protect_keeps_contents), T(protect_errors), T(protect_checks_before_linux_acts), T(commitment_by_kind),
+		T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process), T(text_fits_when_nothing_else_does),
+		T(limits_of_the_process), T(heap), T(advice), T(populate), T(populate_lets_others_in),
 		T(kernel_half_is_the_kernels), T(one_space_of_two_processes), T(too_many_regions),
 	};
 
