@@ -81,6 +81,16 @@ low:
 	.endr
 	close(10)
 
+	/* The last of three instructions ends in the next page. */
+	jmp	1f
+	.balign	4096
+	.skip	4096 - 8 - 2 - 3		/* the mark, two instructions, a part of the third */
+1:	open(23)
+	nop
+	nop
+	mov	$1, %ecx
+	close(23)
+
 	mov	$100, %ebp
 1:	open(11)
 	.rept	5

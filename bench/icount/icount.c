@@ -42,6 +42,7 @@
 
 #define MAX_OPEN	16		/* windows open at once, per owner */
 #define PAGE_MASK	0xfffu
+#define LONGEST_INSTRUCTION	15u
 #define FIRST_GLOBAL	0x4000u		/* window number of mark 0x8000 */
 
 struct window {
@@ -292,6 +293,16 @@ static bool insn_is_special(struct qemu_plugin_insn *insn)
 	return false;
 }
 
+/*
+ * QEMU 7.2 gives up an instruction that turns out to reach into the next page, to translate it by itself afterwards, but leaves it in
+ * the list: it must not be counted with those before it. How long it would have been cannot be seen, so it is asked of all that
+ * begin where an instruction of the greatest length would end in the next page.
+ */
+static bool may_cross_page(const struct qemu_plugin_insn *insn)
+{
+	return (qemu_plugin_insn_vaddr(insn) & PAGE_MASK) > PAGE_MASK + 1 - LONGEST_INSTRUCTION;
+}
+
 static void block_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	size_t count = qemu_plugin_tb_n_insns(tb);
@@ -307,7 +318,7 @@ static void block_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 			run = NULL;
 			continue;
 		}
-		if (!run) {
+		if (!run || may_cross_page(insn)) {
 			run = run_new(qemu_plugin_insn_vaddr(insn));
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, run_executed,
 				QEMU_PLUGIN_CB_NO_REGS, run);
