@@ -25,6 +25,8 @@ u32 frame_node(paddr_t p);
 void frame_free(paddr_t p, u32 order);
 /* Makes a block of @order 4 KB blocks, to be freed one by one; pins and owners are inherited. Another owner may have done it. */
 void frame_split(paddr_t p, u32 order);
+/* Makes 4 KB blocks of the first @count and frees the others. The block is its owner's alone, and nobody else knows it. */
+void frame_carve(paddr_t p, u32 order, u64 count);
 /* One more owner, each of whom calls frame_free(). False, and nothing has changed, if a part is pinned: Linux may write there. */
 bool frame_share(paddr_t p, u32 order);
 /* Has any part another owner? Only owners make new ones, so a no stays true while the caller does not share it. */

@@ -156,27 +156,45 @@ static long page_install(struct aspace *as, const struct region *r, uaddr_t addr
 	return 0;
 }
 
-/* Gives each page of the window its frame, @addr's first: it must succeed, the others may fail. */
+/*
+ * Small pages, all in one page table. Where memory cannot be promised for all that are missing it may be for @addr's: that one must
+ * succeed, the others may fail.
+ */
+static long pages_install(struct aspace *as, const struct window *w, const struct region *r, uaddr_t addr)
+{
+	u64 mine = (addr - w->start) >> PAGE_SHIFT, count = w->valid >> PAGE_SHIFT, first = 0, end = count, missing = 0;
+	u64 span, *entries = mine < count ? pt_make(as->pgd, w->start, PAGE_SIZE) : NULL;
+	u64 rights = pte_make(0, r->prot, PAGE_SIZE);
+
+	frame_carve(w->block, w->order, entries ? count : 0);
+	if (!entries && mine >= count)
+		return -EIO;
+	if (!entries)
+		return pt_find(as->pgd, w->start, &span) ? 0 : -ENOMEM;		/* a large page came first, or no table is to be had */
+	for (u64 i = 0; i < count; i++)
+		missing += !pte_load(&entries[i]);
+	if (!(r->flags & REGION_CHARGED) && !aspace_charge(as, missing * PAGE_SIZE)) {
+		first = mine;
+		end = !pte_load(&entries[mine]) && aspace_charge(as, PAGE_SIZE) ? mine + 1 : mine;
+	}
+	for (u64 i = 0; i < count; i++) {
+		paddr_t frame = w->block + i * PAGE_SIZE;
+
+		if (i < first || i >= end || pte_load(&entries[i])) {
+			frame_free(frame, 0);
+			continue;
+		}
+		*as->resident += PAGE_SIZE;
+		pte_set(&entries[i], rights | frame);
+	}
+	return pte_load(&entries[mine]) ? 0 : -ENOMEM;
+}
+
 static long window_install(struct aspace *as, const struct window *w, const struct region *r, uaddr_t addr)
 {
-	u64 size = PAGE_SIZE << w->order;
-	u64 mine = ALIGN_DOWN(addr, PAGE_SIZE) - w->start;
-	long ret;
-
 	if (w->large && w->valid == LARGE_SIZE && !page_install(as, r, w->start, w->block, LARGE_SIZE))
 		return 0;
-	if (w->order)
-		frame_split(w->block, w->order);
-	ret = mine < w->valid ? page_install(as, r, w->start + mine, w->block + mine, PAGE_SIZE) : -EIO;
-	if (ret)
-		frame_free(w->block + mine, 0);
-	for (u64 at = 0; at < size; at += PAGE_SIZE) {
-		if (at == mine)
-			continue;
-		if (at >= w->valid || ret == -ENOMEM || page_install(as, r, w->start + at, w->block + at, PAGE_SIZE))
-			frame_free(w->block + at, 0);
-	}
-	return ret == -EEXIST ? 0 : ret;
+	return pages_install(as, w, r, addr);
 }
 
 /*

@@ -324,6 +324,22 @@ void frame_split(paddr_t p, u32 order)
 	span_unlock(r);
 }
 
+void frame_carve(paddr_t p, u32 order, u64 count)
+{
+	struct frame_range *r = span_lock(p, order);
+	struct frame_meta *f = used_block(r, p, order);
+	u64 at;
+
+	check(f->order == order && !f->shares && !f->pins && count <= frames_in(order));
+	for (at = 0; at < count; at++)
+		f[at] = (struct frame_meta){ .state = FRAME_USED };
+	for (u32 o; at < frames_in(order); at += frames_in(o)) {
+		o = at ? (u32)__builtin_ctzll(at) : order;
+		block_free(r, p + at * PAGE_SIZE, o);
+	}
+	span_unlock(r);
+}
+
 /* The largest number of pins of a block in the span. */
 static s32 span_pins(struct frame_range *r, paddr_t p, u32 order) REQUIRES(node lock)
 {

@@ -28,6 +28,7 @@
 
 static struct spinlock nascent_lock;		/* rank: process */
 static struct proc *nascents[AZ_PROCS];		/* nascent_lock; [id % AZ_PROCS] */
+static u32 nascent_count;			/* nascent_lock */
 static struct proc *parents[AZ_PROCS];		/* nascent_lock; who has prepared it; compared only */
 static u32 ids[AZ_PROCS];			/* nascent_lock; the last id given to that place */
 
@@ -43,6 +44,7 @@ static u32 nascent_add(struct proc *proc)
 		ids[i] = ids[i] ? ids[i] + AZ_PROCS : i + AZ_PROCS;
 		id = ids[i] = max(ids[i], i + AZ_PROCS);	/* also after an overflow */
 		nascents[i] = proc;
+		nascent_count++;
 		parents[i] = current_thread()->proc;
 	}
 	spin_unlock(&nascent_lock);
@@ -58,6 +60,7 @@ struct proc *nascent_take(u32 id)
 	if (id && ids[i] == id) {
 		proc = nascents[i];
 		nascents[i] = NULL;
+		nascent_count -= proc != NULL;
 	}
 	spin_unlock(&nascent_lock);
 	return proc;
@@ -105,7 +108,7 @@ static u32 find_orphan(const struct proc *parent)
 	u32 id = 0;
 
 	spin_lock(&nascent_lock);
-	for (u32 i = 0; i < AZ_PROCS && !id; i++)
+	for (u32 i = 0; nascent_count && i < AZ_PROCS && !id; i++)
 		if (nascents[i] && parents[i] == parent && !is_claimed(ids[i]))
 			id = ids[i];
 	spin_unlock(&nascent_lock);

@@ -147,6 +147,35 @@ static void split_blocks_are_freed_one_by_one(void **state)
 	assert_int_equal(frame_alloc(LARGE_ORDER, 0), p);
 }
 
+/* What is kept of a block is freed page by page, the rest is at once what the largest blocks can be made of. */
+static void carved_blocks(void **state)
+{
+	static const u64 counts[] = { 0, 1, 2, 7, 375, 511, 512 };
+	u64 before = total_free();
+	paddr_t p, half;
+
+	for (u32 n = 0; n < ARRAY_SIZE(counts); n++) {
+		p = frame_alloc(LARGE_ORDER, 0);
+		frame_carve(p, LARGE_ORDER, counts[n]);
+		assert_int_equal(total_free(), before - counts[n]);
+		if (counts[n] == 7) {
+			half = frame_alloc(LARGE_ORDER - 1, 0);
+			assert_int_equal(half, p + LARGE_SIZE / 2);
+			frame_free(half, LARGE_ORDER - 1);
+		}
+		for (u64 i = 0; i < counts[n]; i++)
+			frame_free(p + i * PAGE_SIZE, 0);
+		assert_int_equal(total_free(), before);
+	}
+	p = frame_alloc(0, 0);
+	frame_carve(p, 0, 1);
+	frame_free(p, 0);
+	assert_int_equal(total_free(), before);
+	p = frame_alloc(1, 0);
+	assert_true(frame_share(p, 1));
+	assert_check_fails(frame_carve(p, 1, 1));
+}
+
 static void the_last_owner_frees(void **state)
 {
 	u64 before = total_free();
@@ -353,6 +382,7 @@ int main(void)
 		cmocka_unit_test_setup(garbage_metadata_is_harmless, setup),
 		cmocka_unit_test_setup(mistakes_fail_checks, setup),
 		cmocka_unit_test_setup(split_blocks_are_freed_one_by_one, setup),
+		cmocka_unit_test_setup(carved_blocks, setup),
 		cmocka_unit_test_setup(the_last_owner_frees, setup),
 		cmocka_unit_test_setup(owners_of_different_sizes, setup),
 		cmocka_unit_test_setup(pinned_frames_are_not_shared, setup),

@@ -7,6 +7,7 @@
 
 #define LEVELS		4
 #define ENTRIES		512
+#define LINE_ENTRIES	8
 #define USER_ENTRIES	(ENTRIES / 2)	/* of the top level */
 #define PROT_WRITE	2
 #define PROT_EXEC	4
@@ -87,6 +88,17 @@ u64 *pt_make(u64 *pgd, uaddr_t addr, u64 span)
 	}
 }
 
+/* Is nothing in the line of the cache that begins at @entry? Tables are often nearly empty: whoever looks for entries passes eight at once. */
+static bool line_is_empty(const u64 *entry)
+{
+	u64 any = 0;
+
+#pragma GCC unroll 8
+	for (u32 i = 0; i < LINE_ENTRIES; i++)
+		any |= __atomic_load_n(&entry[i], __ATOMIC_RELAXED);
+	return !any;
+}
+
 /* The first entry that is not empty in the part of @table from *@addr to @end; moves *@addr there. */
 static u64 *next_in(u64 *table, u32 level, uaddr_t *addr, uaddr_t end)
 {
@@ -95,8 +107,15 @@ static u64 *next_in(u64 *table, u32 level, uaddr_t *addr, uaddr_t end)
 
 	for (u64 n = first; n <= last; n++) {
 		u64 *entry = &table[n % ENTRIES];
-		u64 e = pte_load(entry);
+		u64 e;
 
+		while (n % LINE_ENTRIES == 0 && n <= last && line_is_empty(entry)) {
+			n += LINE_ENTRIES;
+			entry = &table[n % ENTRIES];
+		}
+		if (n > last)
+			break;
+		e = pte_load(entry);
 		if (!e)
 			continue;
 		if (n != first)

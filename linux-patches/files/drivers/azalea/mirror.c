@@ -407,6 +407,12 @@ struct walk {
 	unsigned long tables;		/* page tables seen */
 };
 
+/* Nothing in eight entries, a line of the cache: most tables are nearly empty. */
+static bool line_is_empty(const u64 *entry)
+{
+	return !((uintptr_t)entry & 63) && !(entry[0] | entry[1] | entry[2] | entry[3] | entry[4] | entry[5] | entry[6] | entry[7]);
+}
+
 /* The part of the tree at @table, which maps addresses from @base, one entry per 1 << @shift bytes. */
 static void walk_table(struct walk *walk, u64 table, u64 base, u32 shift)
 {
@@ -419,7 +425,9 @@ static void walk_table(struct walk *walk, u64 table, u64 base, u32 shift)
 	for (; addr < end; addr += size) {
 		u64 *entry = &entries[(addr >> shift) & (PTRS_PER_PTE - 1)], value = READ_ONCE(*entry);
 
-		if ((value & _PAGE_PRESENT) && !is_leaf(value, shift))
+		if (!value && line_is_empty(entry))
+			addr += 7 * size;
+		else if ((value & _PAGE_PRESENT) && !is_leaf(value, shift))
 			walk_table(walk, value & PTE_FRAME, addr, shift - 9);
 		else if (value && shift < TOP_SHIFT)
 			walk->leaf(walk, entry, addr, shift);
