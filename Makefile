@@ -45,6 +45,7 @@ yod: calls
 bench: deps
 	$(sub) bench/edge_detect O=$(build)/bench/edge_detect BIN=$(bin)
 	$(sub) bench/callcost BIN=$(bin)
+	$(sub) bench/noise BIN=$(bin)
 	$(sub) bench/icount O=$(build)/bench
 
 test-programs: calls

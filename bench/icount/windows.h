@@ -12,6 +12,12 @@
  */
 #define WINDOW_EDGE_COMPUTE	32
 
+/* noise: a closing for each sample on each core. */
+#define WINDOW_NOISE_FTQ	40
+#define WINDOW_NOISE_FWQ	41
+#define WINDOW_NOISE_HOURGLASS	42
+#define WINDOW_NOISE_SELFISH	43
+
 /*
  * Global windows: one CPU opens, another may close; marks 0x8000 and up.
  * Boot: opened by lwkctl just before it asks the driver to boot, closed by the
