@@ -48,6 +48,16 @@ bool az_event_to_lwk(u32 index, u64 event)
 	return pushed;
 }
 
+u32 az_idle_cpu(const unsigned long *cpus)
+{
+	u32 cpu;
+
+	for (cpu = 0; cpu < az.cpu_count; cpu++)
+		if ((!cpus || test_bit(cpu, cpus)) && READ_ONCE(az.cpu[cpu].shared->stats.idle_since))
+			break;
+	return cpu;
+}
+
 static void dispatch(u64 event)
 {
 	u32 type = AZ_EVENT_TYPE(event);

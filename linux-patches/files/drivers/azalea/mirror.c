@@ -345,21 +345,44 @@ static bool frame_in_use(u64 phys, u32 order)
 	return false;
 }
 
+/*
+ * The CPU that takes frames back: one that idles or else has entered its kernel since the last turn. One that only computes is not
+ * interrupted for what others leave behind. False: all do, the frames have to wait.
+ */
+static bool pinned_taker(u32 *taker)
+{
+	static u64 seen[AZ_CPUS_MAX];
+	u32 cpu, idle = az_idle_cpu(NULL), entered = az_lwk_running() ? az.cpu_count : 0;
+
+	for (cpu = 0; cpu < az.cpu_count; cpu++) {
+		struct az_cpu_stats *stats = &az.cpu[cpu].shared->stats;
+		u64 entries = READ_ONCE(stats->calls_local) + READ_ONCE(stats->calls_forwarded) + READ_ONCE(stats->faults);
+
+		if (entries != seen[cpu])
+			entered = cpu;
+		seen[cpu] = entries;
+	}
+	*taker = idle < az.cpu_count ? idle : entered;
+	return *taker < az.cpu_count;
+}
+
 static void pinned_poll(struct work_struct *work)
 {
 	unsigned long pfn;
-	u32 freed = 0;
+	u32 taker, freed = 0;
+	bool taken;
 	void *entry;
 
 	mutex_lock(&pinned_lock);
+	taken = pinned_taker(&taker);
 	xa_for_each(&pinned, pfn, entry) {
 		u64 order = xa_to_value(entry);
 
 		if (frame_in_use(PFN_PHYS(pfn), order))
 			continue;
-		if (freed++ == PINNED_BATCH)
+		if (!taken || freed++ == PINNED_BATCH)
 			break;
-		az_event_to_lwk(0, AZ_EVENT(AZ_EV_FRAME_FREE, (u64)pfn << 8 | order));
+		az_event_to_lwk(taker, AZ_EVENT(AZ_EV_FRAME_FREE, (u64)pfn << 8 | order));
 		xa_erase(&pinned, pfn);
 	}
 	if (!xa_empty(&pinned))

@@ -4,8 +4,8 @@
  * interrupt into structures that both share, so there is one question of each kind at a time. About mappings az_job_look() sees to that and keeps
  * the process alive; who wants a page holds mmap_lock, hence the mapping of the mirror and with it the job.
  *
- * A program that looks at itself is answered by the CPU where its thread waits for this very call, all others by one that idles if there is
- * one: no computing CPU is disturbed.
+ * A program that looks at itself is answered by the CPU where its thread waits for this very call, all others by one that idles, of the same
+ * program or of any. Only if no CPU of the LWK idles, a computing one is disturbed.
  */
 #include <linux/io.h>
 #include <linux/slab.h>
@@ -14,21 +14,13 @@
 
 static DEFINE_MUTEX(page_lock);		/* one question for a page at a time */
 
-static u32 idle_cpu_of(struct az_job *job)
-{
-	u32 cpu;
-
-	for_each_set_bit(cpu, (unsigned long *)az_job_proc(job)->cpus, az.cpu_count)
-		if (READ_ONCE(az.cpu[cpu].shared->stats.idle_since))
-			return cpu;
-	return job->cpu;
-}
-
 static u32 answering_cpu(struct az_job *job)
 {
 	struct az_twin *twin = az_twin_current(job);
-	u32 cpu = twin ? READ_ONCE(twin->slot->cpu) : idle_cpu_of(job);
+	u32 cpu = twin ? READ_ONCE(twin->slot->cpu) : az_idle_cpu((unsigned long *)az_job_proc(job)->cpus);
 
+	if (!twin && cpu == az.cpu_count)
+		cpu = az_idle_cpu(NULL);
 	return cpu < az.cpu_count ? cpu : job->cpu;
 }
 
