@@ -46,6 +46,7 @@ bench: deps
 	$(sub) bench/edge_detect O=$(build)/bench/edge_detect BIN=$(bin)
 	$(sub) bench/callcost BIN=$(bin)
 	$(sub) bench/noise BIN=$(bin)
+	$(sub) bench/mix O=$(build)/bench/mix BIN=$(bin)
 	$(sub) bench/icount O=$(build)/bench
 
 test-programs: calls

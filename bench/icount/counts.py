@@ -71,9 +71,20 @@ def read_calls(header):
             for i, (name, rounds) in enumerate(found)} if first else {}
 
 
+def read_jobs(header):
+    """Return the mix's list: {job: (class, window)}."""
+    with open(header) as file:
+        text = file.read()
+    first = re.search(r"#define FIRST_WINDOW_JOB\s+(\d+)", text)
+    found = re.findall(r"\bJOB\((\w+), (\w+)\)", text)
+    return {name: (kind, int(first[1]) + i)
+            for i, (name, kind) in enumerate(found)} if first else {}
+
+
 def read_names(headers):
-    """Return {number: name} from lines '#define WINDOW_NAME number' and from
-    callcost's list, whose windows are called linux_NAME and lwk_NAME."""
+    """Return {number: name} from lines '#define WINDOW_NAME number', from
+    callcost's list, whose windows are called linux_NAME and lwk_NAME, and from
+    the mix's, called job_NAME."""
     names = {}
     pattern = re.compile(r"#define\s+WINDOW_(\w+)\s+(0x[0-9a-fA-F]+|\d+)\b")
     for header in headers:
@@ -82,14 +93,18 @@ def read_names(headers):
                 names[int(number, 0)] = name.lower()
         for name, (_, linux, lwk) in read_calls(header).items():
             names[linux], names[lwk] = f"linux_{name}", f"lwk_{name}"
+        for name, (_, number) in read_jobs(header).items():
+            names[number] = f"job_{name}"
     return names
 
 
 def read_window(text):
-    """The number of a window given by number or name: one of windows.h, or
-    linux_ or lwk_ and an operation of callcost.  ValueError: neither."""
+    """The number of a window given by number or name: one of windows.h, linux_
+    or lwk_ and an operation of callcost, or job_ and a job of the mix.
+    ValueError: none of them."""
     here = os.path.dirname(os.path.abspath(__file__))
     names = read_names([os.path.join(here, "windows.h"),
-                        os.path.join(here, "..", "callcost", "calls.h")])
+                        os.path.join(here, "..", "callcost", "calls.h"),
+                        os.path.join(here, "..", "mix", "jobs.h")])
     found = [number for number, name in names.items() if name == text.lower()]
     return found[0] if found else int(text, 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Windows of the system's own programs; callcost's (64 to 191) are listed in
- * bench/callcost/calls.h.  Each number is given out once.
+ * bench/callcost/calls.h, the jobs of a mix (4096 to 4351) in bench/mix/jobs.h.
+ * Each number is given out once.
  */
 #ifndef AZALEA_ICOUNT_WINDOWS_H
 #define AZALEA_ICOUNT_WINDOWS_H
@@ -26,5 +27,10 @@
 #define WINDOW_BOOT		0x4000
 #define MARK_BOOT_OPEN		0x8000
 #define MARK_BOOT_CLOSE		0x8001
+
+/* bench/mix: opened by the manager when all tasks are ready to begin, closed when the last one has reported. */
+#define WINDOW_MIX		0x4010
+#define MARK_MIX_OPEN		0x8020
+#define MARK_MIX_CLOSE		0x8021
 
 #endif
