@@ -95,16 +95,13 @@ static long copy_contents(struct aspace *child, const struct region *r, uaddr_t 
 	return ret;
 }
 
-/* @entry of the parent is hidden. */
-static long copy_entry(struct aspace *child, const struct region *r, uaddr_t addr, u64 *entry, u64 span)
+/* @entry of the parent is hidden, @to the child's for the same address. */
+static long copy_entry(struct aspace *child, const struct region *r, uaddr_t addr, u64 *entry, u64 *to)
 {
-	u64 *to, e;
+	u64 e, span = pte_span(pte_load(entry));
 
 	entry_settle(entry, span);
 	e = pte_load(entry);
-	to = pt_make(child->pgd, addr, span);
-	if (!to)
-		return -ENOMEM;
 	if (e & AZ_PTE_FOREIGN) {
 		put_entry(child, to, pte_make(pte_frame(e), r->prot, span) | AZ_PTE_FOREIGN);
 	} else if (frame_share(pte_frame(e), span_order(span))) {
@@ -118,14 +115,16 @@ static long copy_entry(struct aspace *child, const struct region *r, uaddr_t add
 
 static long copy_entries(struct aspace *parent, struct aspace *child, const struct region *r) REQUIRES(parent->lock)
 {
-	uaddr_t addr = r->start;
-	u64 span, *entry;
+	uaddr_t addr = r->start, next = 0;
+	u64 span, *entry, *to = NULL;
 	long ret = 0;
 
 	for_each_entry(parent->pgd, entry, addr, r->end, span) {
-		ret = copy_entry(child, r, addr, entry, span);
+		to = pt_make_after(child->pgd, addr == next ? to : NULL, addr, span);
+		ret = to ? copy_entry(child, r, addr, entry, to) : -ENOMEM;
 		if (ret)
 			break;
+		next = addr + span;
 	}
 	return ret;
 }

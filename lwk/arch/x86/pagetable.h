@@ -83,6 +83,14 @@ static inline u64 *pt_after(u64 *pgd, u64 *entry, uaddr_t *addr, uaddr_t end, u6
 	return pt_first(pgd, addr, end, span);
 }
 
+/* As pt_make(), when @before is what was made for the address before, or NULL. Quick if it is in the same table. */
+static inline u64 *pt_make_after(u64 *pgd, u64 *before, uaddr_t addr, u64 span)
+{
+	if (before && span == PAGE_SIZE && (addr & (LARGE_SIZE - 1)))
+		return before + 1;
+	return pt_make(pgd, addr, span);
+}
+
 /* Visits all entries from @addr to @end; @addr and @span say what @entry stands for. The body may empty or change it, not split it. */
 #define for_each_entry(pgd, entry, addr, end, span)				\
 	for ((entry) = pt_first(pgd, &(addr), end, &(span)); (entry);		\
