@@ -108,6 +108,7 @@ static int boot_command(const struct options *o)
 	}
 	image_map(path, &boot);
 	fd = open_for("boot");
+	azalea_mark(MARK_BOOT_DRIVER_OPEN);
 	azalea_mark(MARK_BOOT_OPEN);	/* closed by the first program: see bench/icount */
 	if (ioctl(fd, AZ_IOC_BOOT, &boot)) {
 		boot.error[sizeof(boot.error) - 1] = '\0';

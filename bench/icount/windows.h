@@ -28,6 +28,23 @@
 #define MARK_BOOT_OPEN		0x8000
 #define MARK_BOOT_CLOSE		0x8001
 
+/*
+ * Its phases, each of which begins where the one before ends: the driver prepares and starts the first LWK CPU; that one prepares
+ * what all share; the others come up; yod starts the program.
+ */
+#define WINDOW_BOOT_DRIVER	0x4001
+#define WINDOW_BOOT_FIRST	0x4002
+#define WINDOW_BOOT_OTHERS	0x4003
+#define WINDOW_BOOT_LAUNCH	0x4004
+#define MARK_BOOT_DRIVER_OPEN	0x8002
+#define MARK_BOOT_DRIVER_CLOSE	0x8003
+#define MARK_BOOT_FIRST_OPEN	0x8004
+#define MARK_BOOT_FIRST_CLOSE	0x8005
+#define MARK_BOOT_OTHERS_OPEN	0x8006
+#define MARK_BOOT_OTHERS_CLOSE	0x8007
+#define MARK_BOOT_LAUNCH_OPEN	0x8008
+#define MARK_BOOT_LAUNCH_CLOSE	0x8009
+
 /* bench/mix: opened by the manager when all tasks are ready to begin, closed when the last one has reported. */
 #define WINDOW_MIX		0x4010
 #define MARK_MIX_OPEN		0x8020

@@ -6,6 +6,8 @@
  *	first CPU	hand-over, memory, per-CPU structures, start-up IPI to the others
  *	every CPU	registers, tables, APIC, idle stack, online, idle loop
  */
+#include "../bench/icount/mark.h"
+#include "../bench/icount/windows.h"
 #include "arch/x86/x86.h"
 #include "cpu.h"
 #include "log.h"
@@ -71,6 +73,8 @@ void boot_main(struct az_handover *h)
 {
 	static struct cpu first;
 
+	azalea_mark(MARK_BOOT_DRIVER_CLOSE);	/* marks count the phases of a boot: bench/run-boot */
+	azalea_mark(MARK_BOOT_FIRST_OPEN);
 	check_handover(h);
 	handover = h;
 	boot_cpu_count = h->cpu_count;
@@ -81,6 +85,8 @@ void boot_main(struct az_handover *h)
 	x86_features_detect(h->xcr0);
 	x86_kstack_setup();
 	x86_apic_setup();
+	azalea_mark(MARK_BOOT_FIRST_CLOSE);
+	azalea_mark(MARK_BOOT_OTHERS_OPEN);
 	/* boot_main:A, pairs with the wait in head.S: everything above before the others use it */
 	__atomic_store_n(&boot_ready, 1, __ATOMIC_RELEASE);
 	for (u32 i = 1; i < boot_cpu_count; i++)
@@ -95,6 +101,8 @@ static void cpu_online(void)
 	__atomic_store_n(&cpu->shared->state, AZ_CPU_ONLINE, __ATOMIC_RELEASE);
 	if (__atomic_add_fetch(&handover->online, 1, __ATOMIC_ACQ_REL) == boot_cpu_count) {
 		__atomic_store_n(&handover->lwk_state, AZ_LWK_RUNNING, __ATOMIC_RELEASE);
+		azalea_mark(MARK_BOOT_OTHERS_CLOSE);
+		azalea_mark(MARK_BOOT_LAUNCH_OPEN);
 		log_line("running on %u CPUs", boot_cpu_count);
 	}
 	idle_loop();
