@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What operations of a kernel cost, in instructions: carries each out many times, every time between two marks (bench/icount/mark.h).
+ * What operations of a kernel cost: carries each out many times, and measures every time (bench/measure.h).
  * Every single one is a closing of its own in the plug-in's file, so the first, cold ones and those an interrupt hit do not disturb
  * the minimum and the median.
  *
@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../icount/mark.h"
+#include "../measure.h"
 #include "calls.h"
 
 #define SMALL_PAGE	4096ul
@@ -274,14 +274,15 @@ static void round_ends(const char *name, bool good)
 }
 
 /* The window's number must be a constant, hence no function. */
-#define COUNT(name, rounds)						\
-	for (int round = 0; round < (rounds); round++) {		\
-		bool good;						\
-									\
-		azalea_mark(AZALEA_OPEN(FIRST_WINDOW + CALL_##name));	\
-		good = op_##name();					\
-		azalea_mark(AZALEA_CLOSE(FIRST_WINDOW + CALL_##name));	\
-		round_ends(#name, good);				\
+#define COUNT(call, rounds)							\
+	for (int round = 0; round < (rounds); round++) {			\
+		static struct measure measure = { #call, .limit = (rounds) };	\
+		bool good;							\
+										\
+		MEASURE(&measure, FIRST_WINDOW + CALL_##call, good = op_##call());	\
+		round_ends(#call, good);					\
+		if (round == (rounds) - 1)					\
+			measure_print(&measure);				\
 	}
 
 static void count_on_linux(void)
