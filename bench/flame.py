@@ -3,11 +3,11 @@
 
 A frame is as wide as its share of the instructions and stands on its caller;
 hovering shows name, count and share.  Frames too narrow to see are left out,
-their place stays empty.
+their place stays empty; chains are cut at DEEPEST frames.
 """
 from plots import CHAR, Shapes, fit, number
 
-WIDTH, ROW, NARROWEST = 1040, 18, 1.0
+WIDTH, ROW, NARROWEST, DEEPEST = 1040, 18, 1.0, 60
 
 
 class Frame:
@@ -22,8 +22,10 @@ class Frame:
             callee = self.callees.setdefault(names[0], Frame(names[0]))
             callee.add(names[1:], count)
 
-    def depth(self):
-        return 1 + max((c.depth() for c in self.callees.values()), default=0)
+    def depth(self, least):
+        """How many frames stand on each other that have so many counts."""
+        return 1 + max((callee.depth(least) for callee in self.callees.values()
+                        if callee.count >= least), default=0)
 
 
 def read(lines):
@@ -32,7 +34,7 @@ def read(lines):
     for line in lines:
         stack, _, count = line.strip().rpartition(" ")
         if stack:
-            root.add(stack.split(";"), int(count))
+            root.add(stack.split(";")[:DEEPEST], int(count))
     return root
 
 
@@ -48,7 +50,8 @@ def draw(shapes, frame, left, width, level, depth, total):
                x=f"{left:.1f}", y=y, width=f"{max(width - .6, .4):.1f}",
                height=ROW - 1, rx=2, class_=f"frame tone{tone}")
     if width > 5 * CHAR:
-        shapes.text(left + 4, y + ROW - 6, fit(frame.name, width - 6), "frame")
+        shapes.text(left + 4, y + ROW - 6, fit(frame.name, (width - 8) * .9),
+                    "frame")
     for callee in sorted(frame.callees.values(), key=lambda c: -c.count):
         wide = width * callee.count / frame.count
         draw(shapes, callee, left, wide, level + 1, depth, total)
@@ -59,7 +62,8 @@ def graph(id_, title, lines):
     root = read(lines)
     if not root.count:
         return ""
-    shapes, depth = Shapes(), root.depth()
+    shapes = Shapes()
+    depth = root.depth(root.count * NARROWEST / WIDTH)
     draw(shapes, root, 0, WIDTH, 0, depth, root.count)
     return shapes.svg(id_, title, WIDTH, depth * ROW).replace(
         'class="plot"', 'class="plot flame"', 1)

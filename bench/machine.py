@@ -41,6 +41,12 @@ def is_emulated():
     return "QEMU" in cpu() and "TCG" in cpu()
 
 
+def kind():
+    with open("/proc/cpuinfo") as file:
+        virtual = re.search(r"^flags\s*:.*\bhypervisor\b", file.read(), re.M)
+    return "emulated" if is_emulated() else "virtual" if virtual else "real"
+
+
 def kernel_version():
     """What the image of the test machine's Linux says it is."""
     try:
@@ -72,7 +78,7 @@ def collect(counted):
                   ["its Linux", kernel_version()],
                   ["runs on", f"{cpu()}, {os.uname().release}"]]
     else:
-        facts += [["machine", "emulated" if is_emulated() else "real"],
+        facts += [["machine", kind()],
                   ["CPU", cpu()], ["Linux", os.uname().release],
                   ["kernel parameters", output("cat", "/proc/cmdline")]]
     facts += [["compiler", output("gcc", "--version").split("\n")[0]]]

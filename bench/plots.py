@@ -144,7 +144,8 @@ def bars(id_, title, unit, groups, width=1000):
     rows = [row for _, members in groups for row in members]
     left = 18 + max(len(label) for label, _ in groups) * CHAR
     right, thick, gap, top = width - 74, 11, 9, 6
-    scale = Scale([row.value for row in rows], left, right)
+    scale = Scale([v for row in rows for v in (row.value, row.high)], left,
+                  right)
     shapes = Shapes()
     height = top + sum(len(m) * (thick + 2) + gap for _, m in groups)
     last = -1e9
