@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Random system calls: fuzz [--seed N] [--calls N] [--threads N] [--left-out]
+ * Random system calls: fuzz [--seed N] [--calls N] [--threads N] [--workers N] [--left-out]
  *
  * Makes calls with arguments that the call table finds plausible, and with garbage, in many threads at once that unmap, protect and fork
  * away the memory which the others' calls use. What the calls do to the process is of no interest, so this one only starts one worker
- * process after the other, counts, and kills those that take too long. It fails if one cannot be killed. What else must not happen
- * (failures and warnings of either kernel, leaks) is for the caller to look at: tests/fuzz/run.
+ * process after the other, some at a time, counts, and kills those that come no further. It fails if one cannot be killed. What else must
+ * not happen (failures and warnings of either kernel, leaks) is for the caller to look at: tests/fuzz/run.
  *
  * The same seed makes the same calls, as far as threads that race allow. For a virtual machine only: as root it takes no care of the
  * files in the current directory, which should be empty. --left-out lists the calls that are never made, and why.
  *
  * A worker lives on what is left of it, so its loop uses neither the C library nor thread-local storage: both may be gone.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -40,11 +42,12 @@
 #define ARENA		(4ul << 20)
 #define AROUND		(16ul << 20)	/* nothing of ours lies so close to the arena */
 #define THREADS_MAX	64
+#define WORKERS_MAX	16
 #define ROUND_CALLS	600		/* of one thread */
-#define ROUND_LIMIT_MS	4000
+#define STANDSTILL_MS	3000		/* of a whole worker, which is killed then */
 #define KILL_LIMIT_MS	60000
-#define TICK_MS		5		/* calls that wait are interrupted so often */
-#define PATIENCE_TICKS	60		/* for the last threads of a worker, and for a call that nothing interrupts */
+#define TICK_MS		5		/* calls that wait longer are interrupted so often */
+#define PATIENCE_TICKS	40		/* for a worker none of whose calls is interrupted by that */
 #define FDS		20
 #define FIRST_FREE_FD	100
 #define DEVICE_FD	1023		/* where the proxy keeps it */
@@ -129,9 +132,10 @@ static char *look_only[] = { "/proc/self/maps", "/proc/self/status", "/proc/memi
 
 /* Shared by all workers and this process. */
 static struct shared {
-	unsigned long calls;
 	unsigned long made[SYSCALL_NR_MAX + 1];
+	unsigned long done[WORKERS_MAX][THREADS_MAX];	/* calls of each thread of the workers that run; only the thread writes */
 } *shared;
+static unsigned long *done;				/* this worker's */
 
 struct random {
 	unsigned long state;
@@ -534,8 +538,7 @@ struct start {
 	unsigned long seed;
 	long index;
 };
-static volatile int threads_done;
-static volatile unsigned long progress;
+static volatile bool has_ended[THREADS_MAX];
 
 static void *fuzz_thread(void *arg)
 {
@@ -548,37 +551,48 @@ static void *fuzz_thread(void *arg)
 		if (below(&r, 4) == 0)
 			dirty_arena(&r);
 		one_call(&r);
-		__atomic_fetch_add(&progress, 1, __ATOMIC_RELAXED);
-		if (i % 64 == 63) {
-			__atomic_fetch_add(&shared->calls, 64, __ATOMIC_RELAXED);
-			if (start->index == 0)
-				tidy();
-		}
+		__atomic_store_n(&done[start->index], i + 1, __ATOMIC_RELAXED);
+		if (i % 64 == 63 && start->index == 0)
+			tidy();
 	}
-	__atomic_fetch_add(&shared->calls, ROUND_CALLS % 64, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&threads_done, 1, __ATOMIC_SEQ_CST);
+	has_ended[start->index] = true;
 	for (;;)
 		RAW(SYS_exit, 0);
 	return NULL;
 }
 
-/* Interrupts calls that wait, until all threads are done or none comes further: some are gone, some wait for ever. */
+/* True if thread @i has made calls since it had made @before. If not, what it waits in is interrupted, or it is gone. */
+static bool comes_further(int i, unsigned long *before)
+{
+	unsigned long now = __atomic_load_n(&done[i], __ATOMIC_RELAXED);
+
+	if (now != *before) {
+		*before = now;
+		return true;
+	}
+	if (own_tid[i] && RAW(SYS_tgkill, own_pid, own_tid[i], TICK) == -ESRCH)
+		has_ended[i] = true;
+	return false;
+}
+
+/* Interrupts calls that wait, until all threads have ended or none comes further: some wait for ever. */
 static void tick(void)
 {
 	static const struct timespec pause = { 0, TICK_MS * 1000000 };
-	unsigned long before = 0;
-	int i, patience = PATIENCE_TICKS;
+	static unsigned long before[THREADS_MAX];
+	int i, left, patience = PATIENCE_TICKS;
 
-	while (patience-- && threads_done < thread_count) {
+	do {
 		RAW(SYS_nanosleep, (unsigned long)&pause, 0);
-		for (i = 0; i < thread_count; i++)
-			if (own_tid[i])
-				RAW(SYS_tgkill, own_pid, own_tid[i], TICK);
-		if (!threads_done && progress != before)
-			patience = PATIENCE_TICKS;
-		before = progress;
-	}
-	RAW(SYS_exit_group, threads_done ? 0 : 5);
+		for (i = left = 0; i < thread_count; i++) {
+			if (has_ended[i])
+				continue;
+			left++;
+			if (comes_further(i, &before[i]))
+				patience = PATIENCE_TICKS;
+		}
+	} while (left && patience--);
+	RAW(SYS_exit_group, left ? 5 : 0);
 }
 
 static void make_arena(struct random *r)
@@ -629,51 +643,121 @@ static long now_ms(void)
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Waits for the end of @pid, and takes what else has ended meanwhile; false if that takes longer than @ms. */
-static bool ends_within(pid_t pid, long ms, int *status)
-{
-	const struct timespec pause = { 0, 2000000 };
-	long end = now_ms() + ms;
-	int other;
-	pid_t got;
-
-	do {
-		got = waitpid(pid, status, WNOHANG);
-		if (!got)
-			nanosleep(&pause, NULL);
-	} while (!got && now_ms() < end);
-	while (got == pid && waitpid(-1, &other, WNOHANG) > 0)
-		;
-	return got == pid;
-}
-
-struct ends {
+static struct {
 	unsigned long complete, early, signalled, late;
+} ends;
+static unsigned long rounds;
+static long worker_count = 1;
+
+/* One worker, as this process sees it. */
+struct job {
+	pid_t pid;			/* 0: none */
+	unsigned long seed, calls;	/* calls seen */
+	long since;			/* when the last one was seen, in ms; or when it was killed */
+	bool killed;
 };
 
-static void run_round(unsigned long seed, struct ends *ends)
+static unsigned long calls_of(int number)
 {
-	int status;
+	unsigned long sum = 0;
+	int i;
+
+	for (i = 0; i < THREADS_MAX; i++)
+		sum += __atomic_load_n(&shared->done[number][i], __ATOMIC_RELAXED);
+	return sum;
+}
+
+static void start(struct job *job, int number, unsigned long seed)
+{
+	fflush(stdout);
+	memset(shared->done[number], 0, sizeof(shared->done[number]));
+	*job = (struct job){ need("fork", fork()), seed, 0, now_ms(), false };
+	if (job->pid == 0) {
+		done = shared->done[number];
+		worker(seed);
+	}
+}
+
+static void has_come_to_its_end(struct job *job, int status)
+{
+	if (job->killed)
+		ends.late++;
+	else if (WIFSIGNALED(status))
+		ends.signalled++;
+	else if (WEXITSTATUS(status))
+		ends.early++;
+	else
+		ends.complete++;
+	job->pid = 0;
+}
+
+/* Kills it if it has not come further for long. */
+static void look_after(struct job *job, int number)
+{
+	unsigned long calls = calls_of(number);
+
+	if (!job->killed && calls != job->calls) {
+		job->calls = calls;
+		job->since = now_ms();
+	} else if (!job->killed && now_ms() - job->since > STANDSTILL_MS) {
+		kill(job->pid, SIGKILL);
+		job->killed = true;
+		job->since = now_ms();
+	} else if (job->killed && now_ms() - job->since > KILL_LIMIT_MS) {
+		printf("fuzz: HANG: process %d, seed %lu, cannot be killed\n", job->pid, job->seed);
+		exit(1);
+	}
+}
+
+/* Takes all that have ended, orphans of workers too. Returns how many calls those workers had made. */
+static unsigned long reap(struct job *jobs)
+{
+	unsigned long calls = 0;
+	int status, i;
 	pid_t pid;
 
-	fflush(stdout);
-	pid = need("fork", fork());
-	if (pid == 0)
-		worker(seed);
-	if (!ends_within(pid, ROUND_LIMIT_MS, &status)) {
-		ends->late++;
-		kill(pid, SIGKILL);
-		if (!ends_within(pid, KILL_LIMIT_MS, &status)) {
-			printf("fuzz: HANG: process %d, seed %lu, cannot be killed\n", pid, seed);
-			exit(1);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (i = 0; i < worker_count; i++) {
+			if (jobs[i].pid != pid)
+				continue;
+			calls += calls_of(i);
+			has_come_to_its_end(&jobs[i], status);
 		}
-	} else if (WIFSIGNALED(status)) {
-		ends->signalled++;
-	} else if (WEXITSTATUS(status)) {
-		ends->early++;
-	} else {
-		ends->complete++;
 	}
+	return calls;
+}
+
+/* Calls of those that run. */
+static unsigned long under_way(const struct job *jobs)
+{
+	unsigned long sum = 0;
+	int i;
+
+	for (i = 0; i < worker_count; i++)
+		sum += jobs[i].pid ? calls_of(i) : 0;
+	return sum;
+}
+
+/* Keeps workers going until all calls are made; returns how many were. */
+static unsigned long run_all(unsigned long seed, unsigned long calls)
+{
+	static const struct timespec pause = { 0, 5000000 };
+	static struct job jobs[WORKERS_MAX];
+	unsigned long made = 0;
+	int i, running;
+
+	do {
+		for (i = running = 0; i < worker_count; i++) {
+			if (jobs[i].pid)
+				look_after(&jobs[i], i);
+			else if (made + under_way(jobs) < calls)
+				start(&jobs[i], i, seed + rounds++);
+			running += jobs[i].pid != 0;
+		}
+		nanosleep(&pause, NULL);
+		made += reap(jobs);
+	} while (running);
+	return made;
 }
 
 static int kind_of(const struct syscall_desc *row)
@@ -721,26 +805,34 @@ static unsigned long report_missed(void)
 	return missed;
 }
 
+static long number_below(const char *what, const char *text, long most)
+{
+	char *end;
+	long n = strtol(text, &end, 0);
+
+	if (*end || n < 1 || n > most) {
+		fprintf(stderr, "fuzz: --%s %s: say a number from 1 to %ld\n", what, text, most);
+		exit(2);
+	}
+	return n;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "seed", 1, NULL, 's' }, { "calls", 1, NULL, 'c' }, { "threads", 1, NULL, 't' },
-		{ "left-out", 0, NULL, 'l' }, { 0 } };
-	unsigned long seed = time(NULL), calls = 100000, rounds = 0;
-	struct ends ends = { 0 };
+		{ "workers", 1, NULL, 'w' }, { "left-out", 0, NULL, 'l' }, { 0 } };
+	unsigned long seed = time(NULL), calls = 100000;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'l') {
-			list_left_out();
-			return 0;
+		switch (c) {
+		case 's': seed = strtoul(optarg, NULL, 0); break;
+		case 'c': calls = number_below("calls", optarg, LONG_MAX); break;
+		case 't': thread_count = number_below("threads", optarg, THREADS_MAX); break;
+		case 'w': worker_count = number_below("workers", optarg, WORKERS_MAX); break;
+		case 'l': list_left_out(); return 0;
+		default: return 2;
 		}
-		if (c == '?')
-			return 2;
-		*(c == 's' ? &seed : c == 'c' ? &calls : (unsigned long *)&thread_count) = strtoul(optarg, NULL, 0);
-	}
-	if (thread_count < 1 || thread_count > THREADS_MAX) {
-		fprintf(stderr, "fuzz: --threads: from 1 to %d\n", THREADS_MAX);
-		return 2;
 	}
 	as_root = geteuid() == 0;
 	sort_calls();
@@ -748,11 +840,10 @@ int main(int argc, char **argv)
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		fail("mmap");
-	printf("fuzz: seed %lu, %ld threads, %s\n", seed, thread_count, as_root ? "as root" : "as an ordinary user");
-	while (shared->calls < calls)
-		run_round(seed + rounds++, &ends);
-	printf("fuzz: %lu calls in %lu processes: %lu came to their end, %lu ended early, %lu died of a signal, %lu were killed after %d s\n",
-		shared->calls, rounds, ends.complete, ends.early, ends.signalled, ends.late, ROUND_LIMIT_MS / 1000);
+	printf("fuzz: seed %lu, %ld workers of %ld threads, %s\n", seed, worker_count, thread_count, as_root ? "as root" : "as an ordinary user");
+	calls = run_all(seed, calls);
+	printf("fuzz: %lu calls in %lu processes: %lu came to their end, %lu ended early, %lu died of a signal, %lu were killed\n",
+		calls, rounds, ends.complete, ends.early, ends.signalled, ends.late);
 	report_missed();
 	return 0;
 }
