@@ -47,6 +47,7 @@ bench: deps
 	$(sub) bench/callcost BIN=$(bin)
 	$(sub) bench/noise BIN=$(bin)
 	$(sub) bench/mix O=$(build)/bench/mix BIN=$(bin)
+	$(sub) bench/scaling BIN=$(bin)
 	$(sub) bench/icount O=$(build)/bench
 
 test-programs: calls

@@ -16,7 +16,8 @@ class Closing:
     what it was asked for; to read another column is a KeyError.
     """
 
-    def __init__(self):
+    def __init__(self, number):
+        self.number = number    # of the closing, in the order of time
         self.counts = {}        # vcpu: {counter: number}
         self.marker = None      # the CPU that set the marks, if it was one
 
@@ -51,8 +52,9 @@ def read_closings(path):
             if row["scope"] == "lost":
                 lost[window] = lost.get(window, 0) + 1
                 continue
+            number = int(row["closing"])
             one = closings.setdefault(window, {}).setdefault(
-                int(row["closing"]), Closing())
+                number, Closing(number))
             one.counts[vcpu] = {counter: int(count)
                                 for counter, count in row.items()
                                 if counter not in PLACE}
