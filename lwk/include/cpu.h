@@ -41,6 +41,7 @@ struct cpu {
 	struct runq runq;
 	u32 tlb_wanted;			/* a: flushes asked of this CPU */
 	u32 tlb_done;			/* a: flushes done by it */
+	u32 tlb_resting;		/* a: it halts, and will look at tlb_wanted before it uses a program's memory */
 	struct list timers;		/* o: struct timer, earliest first */
 	u64 slice_end;			/* q, written by the owning CPU: when the current thread gives way, 0: never */
 	struct x86_cpu_tables tables;
@@ -50,6 +51,21 @@ struct cpu {
 extern struct cpu *boot_cpus[AZ_CPUS_MAX];
 extern u32 boot_cpu_count;
 extern struct az_handover *handover;
+
+/* The first CPU of the set from @i on; boot_cpu_count: none. Time goes by members and words, not by CPUs. */
+static inline u32 cpus_next(const u64 *set, u32 i)
+{
+	for (; i < boot_cpu_count; i = (i | 63) + 1) {
+		u64 rest = set[i / 64] >> (i % 64);
+
+		if (rest)
+			return i + __builtin_ctzll(rest);
+	}
+	return boot_cpu_count;
+}
+
+#define for_each_cpu(i, set) \
+	for (i = cpus_next(set, 0); i < boot_cpu_count; i = cpus_next(set, i + 1))
 
 static inline u32 runq_placed(u32 cpu)
 {
@@ -78,6 +94,9 @@ void event_to_linux(u64 event);
 /* Interrupts another LWK CPU: it looks at its run queue, its thread's work and TLB requests. */
 void cpu_kick(u32 cpu);
 void tlb_serve(void);
+/* This CPU halts, and has nothing to do with a program's memory until it no longer does. */
+void tlb_rest_begin(void);
+void tlb_rest_end(void);
 
 /* ---- sched/clock.c ---- */
 struct timer {

@@ -99,6 +99,7 @@ paddr_t aspace_pgd(struct aspace *as);
 /* Which CPUs, by index, have it loaded: set before loading, cleared after. */
 void aspace_set_active(struct aspace *as, u32 cpu, bool active);
 bool aspace_is_active(const struct aspace *as, u32 cpu);
+void aspace_active(const struct aspace *as, u64 *cpus, u32 words);	/* all of them, as a set */
 
 /*
  * Makes the page at @addr present for @access (FAULT_*), in thread context: may forward a file read and sleep. Returns 0, or

@@ -116,6 +116,12 @@ bool aspace_is_active(const struct aspace *as, u32 cpu)
 	return __atomic_load_n(&as->active[cpu / 64], __ATOMIC_SEQ_CST) >> (cpu % 64) & 1;
 }
 
+void aspace_active(const struct aspace *as, u64 *cpus, u32 words)
+{
+	for (u32 i = 0; i < words; i++)
+		cpus[i] = __atomic_load_n(&as->active[i], __ATOMIC_SEQ_CST);
+}
+
 static void destroy_regions(struct aspace *as)
 {
 	struct region *r;

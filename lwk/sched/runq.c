@@ -247,7 +247,9 @@ static void idle(struct cpu *cpu)
 	struct az_cpu_stats *stats = &cpu->shared->stats;
 
 	__atomic_store_n(&stats->idle_since, arch_cycles(), __ATOMIC_RELAXED);
+	tlb_rest_begin();
 	arch_halt_until_interrupt();
+	tlb_rest_end();
 	stats->idle_cycles += arch_cycles() - stats->idle_since;
 	__atomic_store_n(&stats->idle_since, 0, __ATOMIC_RELAXED);
 }

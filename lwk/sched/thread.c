@@ -134,10 +134,10 @@ void thread_bind(struct thread *t, u32 slot)
 
 u32 thread_choose_cpu(const struct thread *t)
 {
-	u32 best = AZ_NONE;
+	u32 best = AZ_NONE, i;
 
-	for (u32 i = 0; i < boot_cpu_count; i++)
-		if (t->affinity[i / 64] >> (i % 64) & 1 && (best == AZ_NONE || runq_placed(i) < runq_placed(best)))
+	for_each_cpu(i, t->affinity)
+		if (best == AZ_NONE || runq_placed(i) < runq_placed(best))
 			best = i;
 	check(best != AZ_NONE);
 	return best;

@@ -74,6 +74,22 @@ static void masks_keep_to_the_lease(void **state)
 	assert_int_equal(sys_sched_setaffinity(&f, 101, sizeof(mask), MASK), FORWARDED + 203);	/* another process's */
 }
 
+static void sets_are_walked_by_members(void **state)
+{
+	u64 set[CPU_WORDS] = { 1ULL << 63 | 2, 0, 1 };
+	u32 found[4], n = 0, i;
+
+	boot_cpu_count = 129;
+	for_each_cpu(i, set)
+		found[n++] = i;
+	boot_cpu_count = 128;
+	assert_int_equal(cpus_next(set, 64), 128);
+	boot_cpu_count = CPUS;
+	assert_int_equal(n, 3);
+	assert_true(found[0] == 1 && found[1] == 63 && found[2] == 128);
+	assert_int_equal(cpus_next(set, 2), CPUS);
+}
+
 static void *hop(void *arg)
 {
 	struct thread *t = &threads[(uintptr_t)arg];
@@ -99,7 +115,7 @@ static void threads_are_counted_where_they_are(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(masks_keep_to_the_lease), TEST(threads_are_counted_where_they_are),
+		TEST(masks_keep_to_the_lease), TEST(sets_are_walked_by_members), TEST(threads_are_counted_where_they_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

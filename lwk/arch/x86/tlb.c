@@ -2,11 +2,13 @@
 /*
  * Page tables loaded per CPU, and getting rid of stale translations on others. A request is a count: whoever changed entries raises
  * tlb_wanted of each CPU that has the address space loaded, interrupts it, and waits until tlb_done has caught up. A CPU serves
- * requests in the interrupt, and also wherever it waits in the kernel (arch_relax), so holders of locks may wait for others.
+ * requests in the interrupt, and also wherever it waits in the kernel (arch_relax), so holders of locks may wait for others. One that
+ * halts is not interrupted, and nobody waits for it.
  */
 #include "arch/x86/x86.h"
 #include "cpu.h"
 #include "mm.h"
+#include "string.h"
 
 static void flush_user(void)
 {
@@ -58,24 +60,47 @@ static void flush_local(struct aspace *as, uaddr_t start, uaddr_t end)
 		asm volatile("invlpg (%0)" : : "r"(start) : "memory");
 }
 
-/* Every other CPU of the set serves a request that is made now. */
-static void serve_on(const u64 *cpus)
+/*
+ * A CPU that halts need not be woken: it looks for requests before anything touches a program's memory again, and until then the old
+ * translations that it may have are of no use. Page-table pages outlive them all.
+ *
+ *	tlb_rest_begin		serve_on		tlb_rest_end
+ *	resting = 1		wanted++		resting = 0
+ *	halt			resting? done		wanted? flush
+ *				else kick, wait
+ */
+void tlb_rest_begin(void)
 {
-	u32 self = arch_cpu();
+	/* tlb_rest_begin:A, full barrier: what used old entries is over; pairs with serve_on:B */
+	__atomic_store_n(&this_cpu()->tlb_resting, 1, __ATOMIC_SEQ_CST);
+}
 
-	for (u32 i = 0; i < boot_cpu_count; i++) {
-		if (i == self || !(cpus[i / 64] >> (i % 64) & 1))
-			continue;
+void tlb_rest_end(void)
+{
+	/* tlb_rest_end:A, pairs with serve_on:B: it has waited, or we see its request now */
+	__atomic_store_n(&this_cpu()->tlb_resting, 0, __ATOMIC_SEQ_CST);
+	tlb_serve();
+}
+
+/* Every CPU of the set but this one serves a request that is made now, unless it rests. */
+static void serve_on(u64 *cpus)
+{
+	u32 self = arch_cpu(), i;
+
+	cpus[self / 64] &= ~(1ULL << (self % 64));
+	for_each_cpu(i, cpus) {
 		/* serve_on:A, pairs with tlb_serve:A; full barrier: the entries are written before the request */
 		__atomic_fetch_add(&boot_cpus[i]->tlb_wanted, 1, __ATOMIC_SEQ_CST);
-		cpu_kick(i);
+		/* serve_on:B, pairs with tlb_rest_begin:A and tlb_rest_end:A */
+		if (__atomic_load_n(&boot_cpus[i]->tlb_resting, __ATOMIC_SEQ_CST))
+			cpus[i / 64] &= ~(1ULL << (i % 64));
+		else
+			cpu_kick(i);
 	}
-	for (u32 i = 0; i < boot_cpu_count; i++) {
+	for_each_cpu(i, cpus) {
 		struct cpu *cpu = boot_cpus[i];
 		u32 wanted = __atomic_load_n(&cpu->tlb_wanted, __ATOMIC_RELAXED);
 
-		if (i == self || !(cpus[i / 64] >> (i % 64) & 1))
-			continue;
 		while ((s32)(__atomic_load_n(&cpu->tlb_done, __ATOMIC_ACQUIRE) - wanted) < 0)
 			arch_relax();
 	}
@@ -88,14 +113,15 @@ void arch_tlb_flush(struct aspace *as, uaddr_t start, uaddr_t end)
 	flush_local(as, start, end);
 	/* arch_tlb_flush:B, pairs with aspace_set_active:A */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	for (u32 i = 0; i < boot_cpu_count; i++)
-		if (aspace_is_active(as, i))
-			cpus[i / 64] |= 1ULL << (i % 64);
+	aspace_active(as, cpus, (boot_cpu_count + 63) / 64);
 	serve_on(cpus);
 }
 
 void arch_barrier(const u64 *cpus)
 {
+	u64 others[CPU_WORDS];
+
+	memcpy(others, cpus, sizeof(others));
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	serve_on(cpus);
+	serve_on(others);
 }
