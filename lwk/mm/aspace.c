@@ -37,6 +37,7 @@ struct aspace *aspace_create(struct budget *budget, u64 stack_limit)
 	}
 	as->refs = 1;
 	list_init(&as->waiters);
+	list_init(&as->turns);
 	as->pgd = phys_to_virt(pgd);
 	arch_zero(as->pgd, PAGE_SIZE / 2);
 	memcpy(as->pgd + 256, arch_kernel_pgd() + 256, PAGE_SIZE / 2);
@@ -151,7 +152,7 @@ static void aspace_destroy(struct aspace *as)
 	uaddr_t addr = 0;
 	u64 *entry, span;
 
-	check(!as->changing && list_empty(&as->waiters) && !as->detached);
+	check(!as->changing && list_empty(&as->waiters) && list_empty(&as->turns) && !as->detached);
 	spin_lock(&as->lock);
 	for_each_entry(as->pgd, entry, addr, AZ_USER_END, span)
 		entry_release(as, entry, span, true);
@@ -198,18 +199,33 @@ void aspace_wake(struct aspace *as)
 		thread_unpark(list_entry(l, struct waiter, link)->thread);
 }
 
+/* First come, first served, but for those who find nobody changing anything: who is woken may have to wait again, at the same place. */
+static void wait_for_turn(struct aspace *as) REQUIRES(as->lock)
+{
+	struct waiter w = { .thread = current_thread() };
+
+	list_add_tail(&w.link, &as->turns);
+	while (as->changing) {
+		spin_unlock(&as->lock);
+		thread_park(0);
+		spin_lock(&as->lock);
+	}
+	list_del(&w.link);
+}
+
 void aspace_begin(struct aspace *as)
 {
 	spin_lock(&as->lock);
-	while (as->changing)
-		aspace_wait(as);
+	if (as->changing)
+		wait_for_turn(as);
 	as->changing = true;
 }
 
 void aspace_end(struct aspace *as)
 {
 	as->changing = false;
-	aspace_wake(as);
+	if (!list_empty(&as->turns))	/* one only: the others would find it changing again */
+		thread_unpark(list_first(&as->turns, struct waiter, link)->thread);
 	spin_unlock(&as->lock);
 	aspace_close_files(as);
 }

@@ -63,7 +63,8 @@ struct aspace {
 	struct spinlock lock;
 	u32 refs;			/* a */
 	bool changing;			/* l */
-	struct list waiters;		/* l: threads in aspace_wait() */
+	struct list waiters;		/* l: threads in aspace_wait(), for a range that is zapped */
+	struct list turns;		/* l: threads in aspace_begin(), first come first */
 	u64 *pgd;			/* I; entries below it: l */
 	struct region *regions;		/* l */
 	u32 region_count;		/* l */
@@ -96,7 +97,7 @@ struct aspace {
 /* ---- aspace.c ---- */
 void aspace_begin(struct aspace *as);			/* returns with the lock held */
 void aspace_end(struct aspace *as) REQUIRES(as->lock);	/* drops it */
-void aspace_wait(struct aspace *as) REQUIRES(as->lock);	/* drops and retakes it; anything may have changed */
+void aspace_wait(struct aspace *as) REQUIRES(as->lock);	/* for as->zap_*; drops and retakes it, anything may have changed */
 void aspace_wake(struct aspace *as) REQUIRES(as->lock);
 void aspace_close_files(struct aspace *as);		/* no lock held: forwards */
 void file_put(struct aspace *as, struct file_ref *f) REQUIRES(as->lock);

@@ -6,6 +6,7 @@
 #include "unit.h"
 #include "fake_driver.h"
 #include "mm/aspace.h"
+#include "thread.h"
 
 #define RW		(PROT_READ | PROT_WRITE)
 #define SHARED_FIXED	0x11
@@ -198,9 +199,60 @@ static void same_pages_at_once(void **state)
 	assert_true(stats[0].total - stats[0].free <= SLABS_KEPT);
 }
 
+static struct thread changers[THREADS];
+static u32 changed[THREADS], changed_count;	/* who had its turn, in this order; the aspace's lock */
+
+static void *change(void *arg)
+{
+	host_thread = &changers[(uintptr_t)arg];
+	aspace_begin(as);
+	changed[changed_count++] = (uintptr_t)arg;
+	aspace_end(as);
+	host_thread = NULL;
+	return NULL;
+}
+
+static u32 waiting(void)
+{
+	struct list *at;
+	u32 count = 0;
+
+	spin_lock(&as->lock);
+	list_for_each(at, &as->turns)
+		count++;
+	spin_unlock(&as->lock);
+	return count;
+}
+
+/* Who changes mappings wakes the next one that wants to, and nobody else. */
+static void turns_are_taken_one_by_one(void **state)
+{
+	pthread_t thread[THREADS];
+	u64 unparks;
+
+	as = aspace_create(budget_create(0), 8 * MB);
+	aspace_begin(as);
+	spin_unlock(&as->lock);
+	for (uintptr_t i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_create(&thread[i], NULL, change, (void *)i), 0);
+		while (waiting() <= i)
+			sched_yield();
+	}
+	unparks = host_unparks;
+	spin_lock(&as->lock);
+	aspace_end(as);
+	for (u32 i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+	assert_int_equal(host_unparks - unparks, THREADS);
+	for (u32 i = 0; i < THREADS; i++)
+		assert_int_equal(changed[i], i);
+	aspace_put(as);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(turns_are_taken_one_by_one),
 		cmocka_unit_test(many_threads_one_space),
 		cmocka_unit_test(same_pages_at_once),
 	};

@@ -23,6 +23,7 @@ _Thread_local u32 host_cpu;
 _Thread_local u32 host_node;
 u64 host_tlb_flushes;
 u64 host_barrier;
+u64 host_unparks;
 struct aspace *host_aspace;
 bool host_panic_expected;
 void (*host_on_park)(void);
@@ -142,6 +143,7 @@ void thread_unpark(struct thread *t)
 	if (!t)
 		return;
 	pthread_mutex_lock(&park_lock);
+	host_unparks++;
 	t->token = 1;
 	pthread_cond_broadcast(&unparked);
 	pthread_mutex_unlock(&park_lock);

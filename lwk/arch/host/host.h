@@ -16,6 +16,7 @@ extern _Thread_local u32 host_node;	/* what arch_node() returns */
 extern _Thread_local struct thread *host_thread;	/* what current_thread() returns */
 extern u64 host_tlb_flushes;		/* a: calls of arch_tlb_flush() */
 extern u64 host_barrier;		/* the first CPUs of the last arch_barrier() */
+extern u64 host_unparks;		/* calls of thread_unpark(), when nobody makes one */
 extern struct aspace *host_aspace;	/* what aspace_current() returns */
 extern bool host_panic_expected;	/* a failed check ends this process with HOST_PANIC_STATUS, quietly */
 extern void (*host_on_park)(void);	/* called once by thread_park(): what others do while a thread sleeps */
