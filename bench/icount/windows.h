@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Windows of the system's own programs; callcost's (64 to 191) are listed in
- * bench/callcost/calls.h, the jobs of a mix (4096 to 4351) in bench/mix/jobs.h.
+ * bench/callcost/calls.h, the jobs of a mix (4096 to 4351) in bench/mix/jobs.h,
+ * scaling's (256 to 319, 0x4100 to 0x413f) in bench/scaling/operations.h.
  * Each number is given out once.
- * bench/callcost/calls.h, scaling's (256 to 319, 0x4100 to 0x413f) in
- * bench/scaling/operations.h.  Each number is given out once.
  */
 #ifndef AZALEA_ICOUNT_WINDOWS_H
 #define AZALEA_ICOUNT_WINDOWS_H
