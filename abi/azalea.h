@@ -475,6 +475,8 @@ struct az_handover {
 	uint32_t hypervisor;		/* 1: spin little */
 	uint32_t slots_used;		/* [L] bound to threads */
 	uint32_t threads;		/* [L] */
+	uint32_t each_event_rings;	/* 1: an interrupt is sent for each event, to compare */
+	uint32_t reserved;
 
 	struct az_range range[AZ_RANGES_MAX];
 	struct az_util util[AZ_CPUS_MAX];

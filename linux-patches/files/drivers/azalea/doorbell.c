@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) "azalea: " fmt
 
+#include <linux/moduleparam.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <asm/apic.h>
@@ -14,6 +15,13 @@
 #include <asm/irq.h>
 
 #include "internal.h"
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX	"azalea."
+
+/* Off, from the LWK's next boot on: an interrupt for each event, on both sides. To see what waiting for the other side saves. */
+bool az_batch = true;
+module_param_named(batch, az_batch, bool, 0644);
 
 void az_send_ipi(u32 apic_id, u32 command)
 {
@@ -36,7 +44,7 @@ bool az_event_to_lwk(u32 index, u64 event)
 	if (az_lwk_running()) {
 		pushed = ring_push(cpu->to_lwk, event);
 		/* az_event_to_lwk:A, pairs with the LWK's xchg before it drains: it sees the event or we see 0 */
-		ring_bell = !xchg(&cpu->shared->kicked, 1);
+		ring_bell = !xchg(&cpu->shared->kicked, 1) || az.handover->each_event_rings;
 		if (ring_bell) {
 			cpu->kicked_at = jiffies;
 			az_send_ipi(cpu->apic_id, APIC_DM_FIXED | AZ_VECTOR_LWK);

@@ -143,6 +143,7 @@ int az_pagetable_build(struct az_pagetable *table, const struct az_image *image)
 int az_pagetable_start_up(struct az_pagetable *table, u64 start_up);
 
 /* doorbell.c */
+extern bool az_batch;
 bool az_event_to_lwk(u32 cpu, u64 event);		/* any context; false: not running, or the ring is full and the LWK dead */
 u32 az_idle_cpu(const unsigned long *cpus);		/* one of them (NULL: of all) whose event disturbs nobody; az.cpu_count if none */
 void az_send_ipi(u32 apic_id, u32 command);

@@ -271,6 +271,7 @@ static void machine_fill(struct az_handover *handover)
 	handover->xcr0 = boot_cpu_has(X86_FEATURE_XSAVE) ? fpu_user_cfg.default_features : XFEATURE_MASK_FPSSE;
 	handover->spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ? x86_spec_ctrl_base : 0;
 	handover->hypervisor = boot_cpu_has(X86_FEATURE_HYPERVISOR);
+	handover->each_event_rings = !az_batch;
 	handover->node_count = min_t(u32, nr_node_ids, AZ_NODES_MAX);
 }
 
