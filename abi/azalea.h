@@ -152,12 +152,16 @@ struct az_cpu {
 	struct az_cpu_stats stats __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
+/*
+ * A Linux CPU serves many rings and looks only at those that are marked: the producer marks its CPU between pushing and kicking, the consumer
+ * takes the marks after it has cleared kicked.
+ */
 struct az_util {
 	uint32_t linux_cpu;		/* [D] */
 	uint32_t apic_id;		/* [D] */
-	uint32_t kicked;		/* [DL] doorbell of the to_linux rings of all CPUs it serves */
-	uint32_t reserved;
-};
+	uint32_t kicked __attribute__((aligned(64)));	/* [DL] doorbell of the to_linux rings of all CPUs it serves */
+	uint64_t marked[AZ_CPUS_MAX / 64];	/* [DL] whose rings to look at, by index of the LWK CPU */
+} __attribute__((aligned(64)));
 
 #define AZ_NONE			0xffffffffu
 

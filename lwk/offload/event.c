@@ -19,6 +19,7 @@ void event_to_linux(u64 event)
 
 	while (!ring_push(phys_to_virt(cpu->shared->to_linux), event))
 		arch_relax();
+	__atomic_fetch_or(&util->marked[cpu->index / 64], 1ULL << (cpu->index % 64), __ATOMIC_SEQ_CST);
 	if (!__atomic_exchange_n(&util->kicked, 1, __ATOMIC_SEQ_CST) || handover->each_event_rings)
 		x86_apic_send(util->apic_id, handover->vector_linux);
 }

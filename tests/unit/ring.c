@@ -140,6 +140,61 @@ static void doorbell_loses_nothing(void **state)
 	pthread_join(thread, NULL);
 }
 
+static struct az_ring rings[THREADS];
+static u64 marked;		/* as in struct az_util */
+static u64 rounds_done;		/* in each, every producer pushes once: no later event makes up for a lost wake-up */
+
+static void *marking_producer(void *arg)
+{
+	uintptr_t index = (uintptr_t)arg;
+
+	for (u64 round = 0; round < EVENTS / 4; round++) {
+		while (__atomic_load_n(&rounds_done, __ATOMIC_ACQUIRE) != round)
+			arch_relax();
+		assert_true(ring_push(&rings[index], round));
+		__atomic_fetch_or(&marked, 1ULL << index, __ATOMIC_SEQ_CST);
+		if (!__atomic_exchange_n(&kicked, 1, __ATOMIC_SEQ_CST))
+			__atomic_fetch_add(&interrupts, 1, __ATOMIC_SEQ_CST);
+	}
+	return NULL;
+}
+
+/* How many events the marked rings had. */
+static u32 take_marked(u64 round)
+{
+	u64 marks = __atomic_exchange_n(&marked, 0, __ATOMIC_SEQ_CST), event;
+	u32 taken = 0;
+
+	for (; marks; marks &= marks - 1)
+		while (ring_pop(&rings[__builtin_ctzll(marks)], &event)) {
+			assert_int_equal(event, round);
+			taken++;
+		}
+	return taken;
+}
+
+/* Many rings behind one doorbell: only the marked ones are looked at, and none is forgotten. */
+static void marks_lose_nothing(void **state)
+{
+	pthread_t thread[THREADS];
+	u32 served = 0, taken;
+
+	kicked = interrupts = 0;
+	for (uintptr_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, marking_producer, (void *)i), 0);
+	for (u64 round = 0; round < EVENTS / 4; round++) {
+		for (taken = 0; taken < THREADS; served++) {
+			while (__atomic_load_n(&interrupts, __ATOMIC_SEQ_CST) == served)
+				arch_relax();
+			__atomic_exchange_n(&kicked, 0, __ATOMIC_SEQ_CST);
+			taken += take_marked(round);
+		}
+		__atomic_store_n(&rounds_done, round + 1, __ATOMIC_RELEASE);
+	}
+	for (u32 i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +204,7 @@ int main(void)
 		cmocka_unit_test_setup(two_threads_keep_order, setup),
 		cmocka_unit_test_setup(many_producers_keep_their_order, setup),
 		cmocka_unit_test_setup(doorbell_loses_nothing, setup),
+		cmocka_unit_test_setup(marks_lose_nothing, setup),
 	};
 
 	return cmocka_run_group_tests_name("ring", tests, NULL, NULL);

@@ -91,20 +91,38 @@ static void drain(struct az_ring *ring)
 		dispatch(event);
 }
 
+/* A ring has one consumer: a mark for a CPU that another one serves is a mistake of the LWK. */
+static void drain_marked(u32 util, u64 marks, u32 first)
+{
+	for (; marks; marks &= marks - 1) {
+		u32 cpu = first + __ffs64(marks);
+
+		if (cpu < az.cpu_count && az.cpu[cpu].util == util)
+			drain(az.cpu[cpu].to_linux);
+	}
+}
+
+static void answer(u32 util)
+{
+	struct az_util *shared = az.util[util].shared;
+	u32 i;
+
+	/* answer:A, pairs with the LWK's xchg after it has pushed and marked */
+	xchg(&shared->kicked, 0);
+	for (i = 0; i < DIV_ROUND_UP(az.cpu_count, 64); i++) {
+		if (READ_ONCE(shared->marked[i]))
+			drain_marked(util, xchg(&shared->marked[i], 0), i * 64);
+	}
+}
+
 /* Hard interrupt on a serving Linux CPU. Others may get here, too: the vector is also Hyper-V's. */
 static void doorbell(void)
 {
-	u32 i, cpu, self = smp_processor_id(), count = smp_load_acquire(&az.util_count);
+	u32 i, self = smp_processor_id(), count = smp_load_acquire(&az.util_count);
 
 	for (i = 0; i < count; i++) {
-		struct az_util_cpu *util = &az.util[i];
-
-		if (util->linux_cpu != self)
-			continue;
-		/* doorbell:A, pairs with the LWK's xchg after it pushes */
-		xchg(&util->shared->kicked, 0);
-		for (cpu = 0; cpu < util->count; cpu++)
-			drain(az.cpu[util->served[cpu]].to_linux);
+		if (az.util[i].linux_cpu == self)
+			answer(i);
 	}
 }
 

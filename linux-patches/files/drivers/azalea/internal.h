@@ -52,8 +52,6 @@ struct az_lwk_cpu {
 struct az_util_cpu {
 	u32 linux_cpu;
 	struct az_util *shared;
-	u32 count;			/* LWK CPUs served: served[0 .. count) are indices in az.cpu */
-	u32 *served;
 };
 
 struct az_state {

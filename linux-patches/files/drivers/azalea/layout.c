@@ -148,8 +148,7 @@ static struct az_util_cpu *util_get(u32 linux_cpu)
 	util->shared = &az.handover->util[az.handover->util_count++];
 	util->shared->linux_cpu = linux_cpu;
 	util->shared->apic_id = per_cpu(x86_cpu_to_apicid, linux_cpu);
-	util->served = kcalloc(az.cpu_count, sizeof(*util->served), GFP_KERNEL);
-	return util->served ? util : NULL;
+	return util;
 }
 
 /* Linux CPUs stay online from here until az.busy is false again. */
@@ -168,10 +167,7 @@ static int utils_assign(void)
 		u32 linux_cpu = util_choose(&az.cpu[i], load);
 		struct az_util_cpu *util = util_get(linux_cpu);
 
-		if (!util)
-			goto out;
 		load[linux_cpu]++;
-		util->served[util->count++] = i;
 		az.cpu[i].util = az.cpu[i].shared->util = util - az.util;
 	}
 	ret = 0;
@@ -183,13 +179,9 @@ out:
 
 void az_layout_free(void)
 {
-	u32 i;
-
 	cpus_read_lock();	/* cpu_goes_offline() looks at az.util while az.busy is set */
 	az.busy = false;
 	cpus_read_unlock();
-	for (i = 0; az.util && i < az.handover->util_count; i++)
-		kfree(az.util[i].served);
 	kfree(az.util);
 	az.util = NULL;
 }
