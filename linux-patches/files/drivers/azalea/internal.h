@@ -46,7 +46,7 @@ struct az_lwk_cpu {
 	struct az_ring *to_linux;	/* set by boot; consumed only on the serving Linux CPU */
 	raw_spinlock_t push_lock;
 	unsigned long kicked_at;	/* push_lock: jiffies of the last IPI */
-};
+} ____cacheline_aligned;		/* twins on other CPUs wake its neighbours */
 
 /* A Linux CPU that serves LWK CPUs. */
 struct az_util_cpu {

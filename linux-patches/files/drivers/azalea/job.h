@@ -89,7 +89,7 @@ struct az_twin {
 	bool dumping;			/* Linux writes a core file, which shows the program in place of the proxy */
 	long result;
 	unsigned long denied;		/* address + 1 that the LWK refused to make present, 0: none */
-};
+} ____cacheline_aligned;		/* its neighbours serve on other CPUs */
 
 static inline struct az_proc *az_job_proc(const struct az_job *job)
 {
