@@ -48,6 +48,7 @@ bench: deps
 	$(sub) bench/noise BIN=$(bin)
 	$(sub) bench/mix O=$(build)/bench/mix BIN=$(bin)
 	$(sub) bench/scaling BIN=$(bin)
+	$(sub) bench/offload BIN=$(bin)
 	$(sub) bench/icount O=$(build)/bench
 
 test-programs: calls

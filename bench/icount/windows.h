@@ -51,4 +51,7 @@
 #define MARK_MIX_OPEN		0x8020
 #define MARK_MIX_CLOSE		0x8021
 
+/* Offload: a round of many threads' calls (bench/offload). */
+#define WINDOW_OFFLOAD		0x4020
+
 #endif
