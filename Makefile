@@ -23,7 +23,7 @@ sub = +@$(MAKE) $(quiet) -C
 all: linux programs
 
 ## Building
-.PHONY: deps linux calls lwk proxy yod bench vm-init test-programs programs
+.PHONY: deps linux calls lwk proxy yod bench-programs vm-init test-programs programs
 deps:
 	@tools/deps
 
@@ -42,7 +42,7 @@ proxy: calls
 yod: calls
 	$(sub) yod O=$(build)/yod BIN=$(bin) GEN=$(build)/gen
 
-bench: deps
+bench-programs: deps
 	$(sub) bench/edge_detect O=$(build)/bench/edge_detect BIN=$(bin)
 	$(sub) bench/callcost BIN=$(bin)
 	$(sub) bench/noise BIN=$(bin)
@@ -62,7 +62,7 @@ $(build)/vm/init: tools/init.c
 	@mkdir -p $(@D)
 	gcc -std=gnu11 -O2 -static -Wall -Wextra -Werror -o $@ $<
 
-programs: lwk proxy yod bench vm-init
+programs: lwk proxy yod bench-programs vm-init
 
 ## Running
 .PHONY: demo vm test check
@@ -79,6 +79,14 @@ test: all test-programs
 
 check: deps calls
 	@tests/run host
+
+# QUICK=1 tries less and takes 10 minutes instead of 60; bench-hw needs an LWK that is booted on this machine.
+.PHONY: bench bench-hw
+bench: all
+	@bench/run
+
+bench-hw: yod bench-programs
+	@bench/hw
 
 .PHONY: programs-table
 programs-table: all test-programs
@@ -127,12 +135,15 @@ help:
 	@echo 'make vm           a root shell in that machine; tools/vm --help for more'
 	@echo 'make test         all tests: host, then virtual machine; tests/run GROUP... for some'
 	@echo 'make check        the host tests alone, in seconds, without root'
+	@echo 'make bench        all experiments, counted in virtual machines (an hour): build/bench/report.html'
+	@echo '  QUICK=1           with fewer parameters (10 minutes); bench/run EXPERIMENT... for some'
+	@echo 'make bench-hw     the same programs in cycles, on this machine, where an LWK must be booted'
 	@echo 'make programs-table'
 	@echo '                  runs programs of Debian on Linux and on the LWK and writes docs/programs.md from that'
 	@echo 'make linux-deb    Debian packages of Linux with Azalea, for real machines (takes hours)'
 	@echo 'make install      what was built, under PREFIX=/usr (DESTDIR= for packagers)'
 	@echo 'make menuconfig   choose compiler and size of the demonstration; make defconfig: the defaults'
-	@echo 'make linux, lwk, proxy, yod, bench, deps'
+	@echo 'make linux, lwk, proxy, yod, bench-programs, deps'
 	@echo '                  one part of the build'
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows the commands.'
