@@ -115,6 +115,7 @@ struct thread {
 	struct az_slot *slot;		/* I */
 	u32 slot_index;			/* I */
 	u32 tid;			/* I */
+	u32 pid;			/* I: proc's, at hand for getpid(2) */
 	u32 stamp;			/* p: what its twin passes on to new ones: proc/spare.c */
 	u64 slice;			/* I: cycles; 0: it keeps its CPU until it waits */
 	u64 affinity[CPU_WORDS];	/* p: allowed CPUs by index */

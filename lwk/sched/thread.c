@@ -128,6 +128,7 @@ void thread_bind(struct thread *t, u32 slot)
 	t->slot = (struct az_slot *)phys_to_virt(handover->slots) + slot;
 	t->slot_index = slot;
 	t->tid = t->slot->tid;
+	t->pid = t->proc->pid;
 	t->slice = cycles_from_ns(AZ_PROC_SLICE_MS(t->proc->shared->flags) * 1000000ULL);
 	trace_thread(t);
 }

@@ -23,7 +23,7 @@
 
 long sys_getpid(void)
 {
-	return current_thread()->proc->pid;
+	return current_thread()->pid;
 }
 
 long sys_gettid(void)
