@@ -64,7 +64,7 @@ static void pin(unsigned int number)
 	CPU_ZERO(&set);
 	CPU_SET(options.first_cpu + number, &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
-		err(1, "mix: CPU %u", options.first_cpu + number);
+		err(1, "CPU %u", options.first_cpu + number);
 }
 
 static _Noreturn void task_execute(const struct task *task, unsigned int number, const int in[2], const int out[2])
@@ -79,9 +79,9 @@ static _Noreturn void task_execute(const struct task *task, unsigned int number,
 	argv[options.words + 2] = seed;
 	argv[options.words + 3] = NULL;
 	if (dup2(in[0], STDIN_FILENO) < 0 || dup2(out[1], STDOUT_FILENO) < 0 || chdir(task->folder))
-		err(1, "mix: %s", task->folder);
+		err(1, "%s", task->folder);
 	execvp(argv[0], argv);
-	err(1, "mix: %s", argv[0]);
+	err(1, "%s", argv[0]);
 }
 
 /* Our ends of the pipes close when others are executed, so each task sees the end of its own. */
@@ -90,9 +90,9 @@ static void task_start(struct task *task, unsigned int number)
 	int in[2], out[2];
 
 	if (asprintf(&task->folder, "%s/mix-%d-%u", options.folder, getpid(), number) < 0 || mkdir(task->folder, 0700))
-		err(1, "mix: cannot make %s", task->folder);
+		err(1, "cannot make %s", task->folder);
 	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
-		err(1, "mix: pipe for task %u", number);
+		err(1, "pipe for task %u", number);
 	task->pid = fork();
 	if (!task->pid)
 		task_execute(task, number, in, out);
@@ -101,7 +101,7 @@ static void task_start(struct task *task, unsigned int number)
 	task->to = in[1];
 	task->from = fdopen(out[0], "r");
 	if (task->pid < 0 || !task->from)
-		err(1, "mix: task %u", number);
+		err(1, "task %u", number);
 }
 
 /* ---- Running --------------------------------------------------------------------------------------------------- */
@@ -116,7 +116,7 @@ static bool task_ready(struct task *task)
 static void task_go(struct task *task)
 {
 	if (write(task->to, "", 1) != 1)
-		warn("mix: process %d cannot be told to go on", task->pid);
+		warn("process %d cannot be told to go on", task->pid);
 }
 
 /* Reads until the task has said all; what is not understood makes the counts wrong, which is noticed then. */
@@ -165,7 +165,7 @@ static bool task_finish(struct task *task, unsigned int number)
 	close(task->to);
 	fclose(task->from);
 	if (waitpid(task->pid, &status, 0) != task->pid)
-		err(1, "mix: task %u", number);
+		err(1, "task %u", number);
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
 		warnx("task %u ended with %s %d", number, WIFEXITED(status) ? "status" : "signal",
 		      WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
@@ -229,7 +229,7 @@ static void program_find(void)
 	ssize_t length = readlink("/proc/self/exe", options.program, sizeof(options.program) - 6);
 
 	if (length < 0)
-		err(1, "mix: /proc/self/exe");
+		err(1, "/proc/self/exe");
 	strcpy(options.program + length, "-task");
 	if (access(options.program, X_OK))
 		err(1, "%s", options.program);
@@ -243,7 +243,7 @@ static void options_read(int argc, char **argv)
 		switch (option) {
 		case 'n': options.tasks = number(optarg, 1, TASKS_MAX, option); break;
 		case 's': options.seed = number(optarg, 0, 1ull << 40, option); break;
-		case 'c': options.first_cpu = number(optarg, 0, CPU_SETSIZE - TASKS_MAX % CPU_SETSIZE, option); break;
+		case 'c': options.first_cpu = number(optarg, 0, CPU_SETSIZE - 1, option); break;
 		case 'd': options.folder = optarg; break;
 		case 't': options.timed = true; break;
 		default: exit(2);
@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	tasks = calloc(options.tasks, sizeof(*tasks));
 	if (!tasks)
-		err(1, "mix");
+		err(1, "tasks");
 	for (unsigned int i = 0; i < options.tasks; i++)
 		task_start(&tasks[i], i);
 	for (unsigned int i = 0; i < options.tasks; i++)

@@ -56,7 +56,7 @@ static unsigned char *order_make(const struct mix *mix, struct random *random)
 	unsigned int count = 0;
 
 	if (!order)
-		err(1, "mix-task");
+		err(1, "order of jobs");
 	for (unsigned int job = 0; job < JOB_COUNT; job++)
 		for (unsigned int i = 0; i < mix->hits[job]; i++)
 			order[count++] = job;
@@ -76,7 +76,7 @@ static bool order_run(const unsigned char *order, unsigned int count, struct ran
 	for (unsigned int i = 0; i < count; i++) {
 		errno = 0;
 		if (!job_run(order[i], random)) {
-			warn("mix-task: %s: wrong result; last error", job_names[order[i]]);
+			warn("%s: wrong result; last error", job_names[order[i]]);
 			return false;
 		}
 		done[order[i]]++;
@@ -89,7 +89,7 @@ static bool order_run(const unsigned char *order, unsigned int count, struct ran
 static void must(bool good, const char *what)
 {
 	if (!good)
-		err(1, "mix-task: cannot make or remove %s", what);
+		err(1, "cannot make or remove %s", what);
 }
 
 static void data_make(void)
@@ -163,7 +163,7 @@ static bool told_to_go_on(void)
 static void say(const char *text, size_t length)
 {
 	if (write(STDOUT_FILENO, text, length) != (ssize_t)length)
-		err(1, "mix-task: the manager does not listen");
+		err(1, "the manager does not listen");
 }
 
 /* In one piece: what is said costs the same for each mix. */
