@@ -9,6 +9,7 @@ BENCH = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(BENCH)
 BIN = os.path.join(ROOT, "build", "bin")
 OUT = os.path.join(ROOT, "build", "bench")
+QUICK = bool(os.environ.get("QUICK"))   # less of everything
 BOOT_WINDOWS = ("boot", "boot_driver", "boot_first", "boot_others",
                 "boot_launch")
 TIMEOUT_SECONDS = 1200          # 128 CPUs, counted, on a small machine
@@ -75,12 +76,13 @@ def run_vm(name, options, script, coherence=False, stacks=False):
     return closings, lost
 
 
-def tuned(*cpus):
-    """Return options of a machine whose Linux keeps these CPUs free of its
-    own work, as well as it can; programs get there by taskset."""
-    names = ",".join(map(str, cpus))
-    return ["--append", f"isolcpus=domain,managed_irq,{names} "
-            f"nohz_full={names} rcu_nocbs={names}"]
+def tuned(first, last):
+    """Return options of a machine whose Linux keeps its CPUs from first to
+    last, not 0, free of its own work, as well as it can; programs get there by
+    taskset."""
+    cpus = f"{first}-{last}"
+    return ["--append", f"isolcpus=managed_irq,domain,{cpus} nohz_full={cpus} "
+            f"rcu_nocbs={cpus} irqaffinity=0-{first - 1} nowatchdog"]
 
 
 def hot_lines(name, window, linux_cpus):
