@@ -47,6 +47,14 @@ def kind():
     return "emulated" if is_emulated() else "virtual" if virtual else "real"
 
 
+def isolated_cpus():
+    """The CPUs that Linux keeps free of its own work (isolcpus=)."""
+    text = output("cat", "/sys/devices/system/cpu/isolated")
+    bounds = [part.split("-") for part in text.split(",") if part]
+    return [cpu for part in bounds
+            for cpu in range(int(part[0]), int(part[-1]) + 1)]
+
+
 def kernel_version():
     """What the image of the test machine's Linux says it is."""
     try:
