@@ -38,10 +38,6 @@ class Closing:
     def total(self, vcpus):
         return self.all(USER, vcpus) + self.all(KERNEL, vcpus)
 
-    def entries(self, vcpus=None):
-        """Entries into the kernel of any kind; vcpus as for all()."""
-        return sum(self.all(kind, vcpus) for kind in ENTRIES)
-
 
 def read_closings(path):
     """Return {window: [Closing...]} and {window: times lost}."""
