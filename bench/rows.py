@@ -3,7 +3,7 @@
 
 build/bench/rows/EXPERIMENT.csv has a line per figure:
 
-  experiment   call-cost, noise, boot, offload, scaling, mix, edge
+  experiment   call-cost, caches, noise, boot, offload, scaling, mix, edge
   system       linux, linux-tuned (isolcpus, nohz_full, rcu_nocbs) or lwk
   operation    what was done: getpid, ftq, barrier, ...
   axis, x      what was varied and its value (threads, 8); empty if nothing was
