@@ -258,10 +258,11 @@ static void work_##name(struct worker *w)						\
 	}										\
 	must(good, #name ": wrong result");						\
 	pthread_barrier_wait(&start);							\
-	if (w->index > 0)								\
-		return;									\
-	azalea_mark(AZALEA_CLOSE(FIRST_GLOBAL_WINDOW_SCALING + OPERATION_##name));	\
-	cycles_print(#name, count);							\
+	if (w->index == 0) {								\
+		azalea_mark(AZALEA_CLOSE(FIRST_GLOBAL_WINDOW_SCALING + OPERATION_##name));	\
+		cycles_print(#name, count);						\
+	}										\
+	pthread_barrier_wait(&start);	/* nobody begins the next one before */		\
 }
 
 OPERATIONS(WORK)
