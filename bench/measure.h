@@ -23,7 +23,7 @@
 
 struct measure {
 	const char *name;
-	unsigned long x;	/* what was varied: threads, bytes; 0 if nothing was */
+	unsigned long x;	/* what was varied: threads, bytes, the CPU; 0 if nothing was */
 	unsigned int limit;	/* samples at most */
 	unsigned int count;
 	uint64_t *cycles;
