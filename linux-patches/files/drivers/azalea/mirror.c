@@ -345,9 +345,11 @@ static bool frame_in_use(u64 phys, u32 order)
 	return false;
 }
 
+static bool pinned_paused = true;	/* pinned_lock: the last turn is long ago */
+
 /*
- * The CPU that takes frames back: one that idles or else has entered its kernel since the last turn. One that only computes is not
- * interrupted for what others leave behind. False: all do, the frames have to wait.
+ * The CPU that takes frames back: one that idles or else has entered its kernel since the last turn, which must not be long ago. One that
+ * only computes is not interrupted for what others leave behind. False: all do, the frames have to wait.
  */
 static bool pinned_taker(u32 *taker)
 {
@@ -358,7 +360,7 @@ static bool pinned_taker(u32 *taker)
 		struct az_cpu_stats *stats = &az.cpu[cpu].shared->stats;
 		u64 entries = READ_ONCE(stats->calls_local) + READ_ONCE(stats->calls_forwarded) + READ_ONCE(stats->faults);
 
-		if (entries != seen[cpu])
+		if (entries != seen[cpu] && !pinned_paused)
 			entered = cpu;
 		seen[cpu] = entries;
 	}
@@ -385,7 +387,8 @@ static void pinned_poll(struct work_struct *work)
 		az_event_to_lwk(taker, AZ_EVENT(AZ_EV_FRAME_FREE, (u64)pfn << 8 | order));
 		xa_erase(&pinned, pfn);
 	}
-	if (!xa_empty(&pinned))
+	pinned_paused = xa_empty(&pinned);
+	if (!pinned_paused)
 		schedule_delayed_work(to_delayed_work(work), PINNED_POLL);
 	mutex_unlock(&pinned_lock);
 }
