@@ -187,7 +187,8 @@ static void interval_timer(const char *what, int which, int sig)
 	signal(sig, hit);
 	say(what, setitimer(which, &set, NULL));
 	ok("hits", spin_until_hit(2));
-	ok("not too early", now(CLOCK_PROCESS_CPUTIME_ID) - start >= 70 * MS);
+	/* Linux counts a tick as a whole for who runs then, even if others (or a hypervisor) had the CPU for most of it */
+	ok("not too early", now(CLOCK_PROCESS_CPUTIME_ID) - start >= 20 * MS);
 	say("getitimer", getitimer(which, &old));
 	ok("interval", old.it_interval.tv_usec == 30000 || old.it_interval.tv_usec == 32000);
 	say("off", setitimer(which, &off, &old));
