@@ -552,6 +552,9 @@ static enum outcome twin_call(struct az_twin *twin, struct az_ioc_serve *serve)
 	u32 nr = READ_ONCE(twin->slot->nr);
 	bool outside = needs_user_space(nr) || ((!inside || is_watched()) && !is_special(twin, nr, twin->slot->arg));
 
+	/* the terminal stops who is in the background and does not block that: tcsetpgrp(3) of a shell's child must find the mask */
+	if (nr == __NR_ioctl && READ_ONCE(twin->slot->sigmask) & (sigmask(SIGTTOU) | sigmask(SIGTTIN)))
+		az_signal_apply_mask(twin);
 	twin->denied = 0;
 	az_cputime_before_call(twin, nr, twin->slot->arg);
 	if (outside && (nr >= AZ_CALL_PRIVATE || syscall_is_allowed(nr))) {
