@@ -60,7 +60,8 @@ static const struct option long_options[] = {
 
 struct request {
 	struct az_ioc_create create;
-	int cores_given, cpus_given, trace_given, output_given, verbose;
+	const char *trace_output;
+	int cores_given, cpus_given, trace_given, verbose;
 };
 
 static void cores_option(struct request *r, const char *text)
@@ -90,15 +91,6 @@ static void linux_option(struct request *r, const char *text)
 	if (strlen(text) >= sizeof(r->create.linux_programs))
 		errx(1, "--linux: more than %zu characters", sizeof(r->create.linux_programs) - 1);
 	strcpy(r->create.linux_programs, text);
-}
-
-/* Opened at the start, so that a mistake is found before a program runs; the driver keeps it open. */
-static void trace_output_option(struct request *r, const char *path)
-{
-	r->create.trace_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
-	if (r->create.trace_fd < 0)
-		err(1, "--trace-output %s", path);
-	r->output_given = 1;
 }
 
 static void print_and_exit(const char *text)
@@ -135,7 +127,7 @@ static void options(struct request *r, int argc, char **argv)
 			r->trace_given = 1;
 			break;
 		case OPT_TRACE_OUTPUT:
-			trace_output_option(r, optarg);
+			r->trace_output = optarg;
 			break;
 		case 'o':
 			option_apply(&r->create, optarg);
@@ -155,10 +147,26 @@ static void options(struct request *r, int argc, char **argv)
 	}
 	if (r->cores_given && r->cpus_given)
 		errx(1, "-c and --cpus exclude each other: give a number of CPUs or a list");
-	if (r->output_given && !r->trace_given)
+	if (r->trace_output && !r->trace_given)
 		errx(1, "--trace-output without --trace: say which calls, or just --trace");
 	if (optind == argc)
 		errx(1, "no program given: yod [OPTION]... PROGRAM [ARGUMENT]..., see yod --help");
+}
+
+/* The driver keeps the file open. Its old contents stay until there is a lease: until then the program may yet be refused. */
+static void trace_open(struct request *r)
+{
+	if (!r->trace_output)
+		return;
+	r->create.trace_fd = open(r->trace_output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	if (r->create.trace_fd < 0)
+		err(1, "--trace-output %s", r->trace_output);
+}
+
+static void trace_empty(const struct request *r)
+{
+	if (r->trace_output && ftruncate(r->create.trace_fd, 0) && errno != EINVAL)	/* which is no regular file */
+		err(1, "--trace-output %s", r->trace_output);
 }
 
 /* Leases what @r asks for, through @fd. */
@@ -221,6 +229,8 @@ int main(int argc, char **argv)
 	fd = device_open("ask the administrator for access to it");
 	if (fd < 0)
 		return 1;
+	trace_open(&r);
 	lease(fd, &r);
+	trace_empty(&r);
 	become_proxy(fd, path, words, count);
 }

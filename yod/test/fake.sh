@@ -49,7 +49,13 @@ expect '--trace of what is no call' 1 "yod: --trace: 'opne' is no system call *"
 expect '--trace of nothing' 1 "yod: --trace: '' is no system call *" bin/yod --trace= ./program
 expect '--trace, the file is not left open' 7 $'*open 1 times\n*' bin/yod --trace=open,%file,local --trace-output=/dev/full ./program
 expect '--trace-output that cannot be' 1 'yod: --trace-output ./none/trace: No such file*' bin/yod --trace --trace-output=./none/trace ./program
+echo kept >trace
 expect '--trace-output alone' 1 'yod: --trace-output without --trace*' bin/yod --trace-output=trace ./program
+expect '--trace-output, no CPUs' 1 'yod: cannot lease *' env FAKE_ERROR=12 bin/yod --trace --trace-output=trace ./program
+expect '--trace-output, no program' 127 'yod: ./none: *' bin/yod --trace --trace-output=trace ./none
+expect '--trace-output is kept if nothing runs' 0 kept cat trace
+expect '--trace-output, it runs' 7 'proxy *' bin/yod --trace --trace-output=trace ./program
+expect '--trace-output is emptied if it runs' 0 '' cat trace
 expect "the driver's words" 1 'yod: 9 CPUs wanted, 4 free; lwkctl status *' env FAKE_ERROR=16 FAKE_TEXT='9 CPUs wanted, 4 free' bin/yod -c 9 ./program
 expect 'no words of the driver' 1 'yod: cannot lease *: Cannot allocate memory' env FAKE_ERROR=12 bin/yod ./program
 expect 'the program is looked at first' 127 'yod: ./none: *' env FAKE_ERROR=16 bin/yod ./none
