@@ -2,6 +2,10 @@
 # Azalea: `make help` lists what can be made. Everything built is under build/; programs in build/bin.
 # Each folder has a Makefile of its own that works alone too; this one knows the order and installs what is missing.
 
+ifneq ($(words $(CURDIR)),1)
+$(error the path of this folder contains a space, which make cannot handle: move it)
+endif
+
 root := $(CURDIR)
 build := $(root)/build
 bin := $(build)/bin
