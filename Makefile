@@ -122,7 +122,9 @@ linux-deb:
 # As root, after make: the commands and manual pages, the proxy, the LWK's image.
 PREFIX ?= /usr
 .PHONY: install
+installed := $(addprefix $(bin)/,yod lwkctl edge_detect azalea-proxy) $(build)/lwk/azalea.img
 install:
+	$(foreach file,$(installed),$(if $(wildcard $(file)),,$(error $(file) is missing: run make first)))
 	$(sub) yod install BIN=$(bin) GEN=$(build)/gen PREFIX=$(PREFIX)
 	$(sub) bench/edge_detect install O=$(build)/bench/edge_detect BIN=$(bin) PREFIX=$(PREFIX)
 	install -D -m 755 $(bin)/azalea-proxy $(DESTDIR)$(PREFIX)/lib/azalea/azalea-proxy
