@@ -11,6 +11,8 @@
 
 #include "tools.h"
 
+#define NO_AZALEA "this kernel has no Azalea (no %s): boot the Azalea kernel with lwkcpus= and lwkmem=, see azalea(7)"
+
 /* Opens the driver's device, close-on-exec. On failure says why (@no_permission: what to do about it), returns -1. */
 int device_open(const char *no_permission)
 {
@@ -19,13 +21,21 @@ int device_open(const char *no_permission)
 	if (fd >= 0)
 		return fd;
 	if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
-		warnx("this kernel has no Azalea (no %s): boot the Azalea kernel with lwkcpus= and lwkmem=, see azalea(7)",
-		      AZ_DEVICE);
+		warnx(NO_AZALEA, AZ_DEVICE);
 	else if (errno == EACCES || errno == EPERM)
 		warnx("no permission to use %s: %s", AZ_DEVICE, no_permission);
 	else
 		warn("cannot open %s", AZ_DEVICE);
 	return -1;
+}
+
+/* Says why lwkctl's @command could not open the driver's file @path: errno tells. */
+void table_missing(const char *command, const char *path)
+{
+	if (errno == ENOENT)
+		warnx("%s: " NO_AZALEA, command, path);
+	else
+		warn("%s: %s", command, path);
 }
 
 /*

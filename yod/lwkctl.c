@@ -196,7 +196,7 @@ static int status_command(const struct options *o)
 
 static int top_command(const struct options *o)
 {
-	struct top_options top = { .count = o->lines, .seconds = o->seconds, .batch = o->batch };
+	struct top_options top = { .count = o->lines, .seconds = o->seconds, .batch = o->batch || !isatty(STDOUT_FILENO) };
 
 	return top_run("/sys/kernel/azalea", "/proc", &top);
 }

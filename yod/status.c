@@ -7,7 +7,6 @@
  * the driver writes them, except that the per-CPU table is left out without -v.
  */
 #include <err.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,11 +28,7 @@ static char *file_read(const char *directory, const char *name)
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
 	file = text ? fopen(path, "re") : NULL;
 	if (!file) {
-		if (text && errno == ENOENT)
-			warnx("status: this kernel has no Azalea (no %s): boot the Azalea kernel with lwkcpus= and lwkmem=, "
-			      "see azalea(7)", path);
-		else
-			warn("status: %s", path);
+		table_missing("status", path);
 		free(text);
 		return NULL;
 	}

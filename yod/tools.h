@@ -28,6 +28,7 @@ void size_format(uint64_t bytes, char *text, size_t size);
 
 /* device.c */
 int device_open(const char *no_permission);
+void table_missing(const char *command, const char *path);
 int installed_path(const char *beside, const char *name, char *path);
 
 /* option.c */

@@ -46,7 +46,7 @@ static char *table_read(const char *directory, const char *name)
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
 	file = text ? fopen(path, "re") : NULL;
 	if (!file) {
-		warn("top: %s", path);
+		table_missing("top", path);
 		free(text);
 		return NULL;
 	}

@@ -124,6 +124,7 @@ else
 	check 'found in an empty PATH entry' 1 'lwkcpus=' env PATH="$dir/a:" "$bin/yod" program
 	check 'lwkctl: kernel without Azalea' 1 'lwkcpus=' "$bin/lwkctl" stop
 	check 'lwkctl: status without Azalea' 1 'lwkcpus=' "$bin/lwkctl" status
+	check 'lwkctl: top without Azalea' 1 'lwkcpus=' "$bin/lwkctl" top -n 1
 fi
 
 for tool in yod lwkctl; do
