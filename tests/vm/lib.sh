@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # For the test groups of the virtual machine: what they look at and how long they wait.
+sys=/sys/kernel/azalea
+[ -d $sys ] || { echo "$0: this kernel has no Azalea: run it by tools/vm -- $0, or tests/run GROUP" >&2; exit 2; }
 . tests/lib/tap.sh
 
-sys=/sys/kernel/azalea
 t=$PWD/build/bin/tests
 ulimit -c 0
 
