@@ -84,7 +84,7 @@ test: all test-programs
 check: deps calls
 	@tests/run host
 
-# QUICK=1 tries less and takes 10 minutes instead of 60; bench-hw needs an LWK that is booted on this machine.
+# QUICK=1 tries less and takes a third of the time; bench-hw needs an LWK that is booted on this machine.
 .PHONY: bench bench-hw
 bench: all
 	@bench/run
@@ -141,8 +141,8 @@ help:
 	@echo 'make vm           a root shell in that machine; tools/vm --help for more'
 	@echo 'make test         all tests: host, then virtual machine; tests/run GROUP... for some'
 	@echo 'make check        the host tests alone, in minutes, without root'
-	@echo 'make bench        all experiments, counted in virtual machines (an hour): build/bench/report.html'
-	@echo '  QUICK=1           with fewer parameters (10 minutes); bench/run EXPERIMENT... for some'
+	@echo 'make bench        all experiments, counted in virtual machines (an hour or more): build/bench/report.html'
+	@echo '  QUICK=1           with fewer parameters (10 to 25 minutes); bench/run EXPERIMENT... for some'
 	@echo 'make bench-hw     the same programs in cycles, on this machine, where an LWK must be booted'
 	@echo 'make programs-table'
 	@echo '                  runs programs of Debian on Linux and on the LWK and writes docs/programs.md from that'
