@@ -56,6 +56,18 @@ settles()
 	return 1
 }
 
+# What Linux's threads of the processes that the LWK knows wait for: how many, state, and the functions of Linux that they are in.
+waiting_for()
+{
+	local pid task
+
+	for pid in $(awk 'NR > 1 { print $1 }' $sys/processes); do
+		for task in "/proc/$pid/task"/*; do
+			echo "$pid $(sed 's/.*) \(.\).*/\1/' "$task/stat") $(sed 's/^[^ ]* //; s/+.*//' "$task/stack" | head -n 7 | tr '\n' ' ')"
+		done
+	done 2>/dev/null | sort | uniq -c
+}
+
 # At the end of a group: neither processes nor open devices nor complaints of Linux.
 nothing_left()
 {
