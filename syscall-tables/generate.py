@@ -35,8 +35,7 @@ def call(row):
 def action(row, handler):
 	"""The statement for a row or sub-row; handler is the row whose sys_ function does local and split work"""
 	if row.disposition == "refuse":
-		value = f"syscall_not_yet(f, {row.errno})" if row.is_not_yet else f"-{row.errno}"
-		return f"return {value}; /* {row.errno_name} */"
+		return f"return -{row.errno}; /* {row.errno_name} */"
 	if row.disposition == "forward":
 		return f"return {'forward_stamp' if row.stamp else 'forward_call'}({handler.nr}, f);"
 	return call(handler)
@@ -49,9 +48,7 @@ def proto_header(table):
 		"/* has the twin of the calling thread run call nr with the arguments in f; -ERRNO or the result */",
 		"long forward_call(u64 nr, struct frame *f);",
 		"/* the same for a call that changes what a new thread inherits from the calling one */",
-		"long forward_stamp(u64 nr, struct frame *f);",
-		"/* says in the log, once per process, that the program has met a call that is refused for now; -err */",
-		"long syscall_not_yet(struct frame *f, long err);", "",
+		"long forward_stamp(u64 nr, struct frame *f);", "",
 		*(f"long sys_{r.name}({parameters(r)});" for r in handlers), ""])
 
 
@@ -242,8 +239,7 @@ def document(table):
 	kinds = [("local", "the LWK does it alone", count(lambda r: r.disposition == "local")),
 		("split", "the LWK does it and has Linux do a part", count(lambda r: r.disposition == "split")),
 		("forward", "Linux does it, in the twin of the calling thread", count(lambda r: r.disposition == "forward")),
-		("refuse, not yet", "fails with the errno shown; planned", count(lambda r: r.disposition == "refuse" and r.is_not_yet)),
-		("refuse", "fails with the errno shown, for good", count(lambda r: r.disposition == "refuse" and not r.is_not_yet))]
+		("refuse", "fails with the errno shown, for the reason in the note", count(lambda r: r.disposition == "refuse"))]
 	lines = ["<!-- SPDX-License-Identifier: GPL-2.0 -->", "<!-- Generated from syscall-tables/x86_64.tbl by `make -C syscall-tables`: do not edit. -->",
 		"# System calls", "", "Every x86-64 system call of Linux 6.1 and who serves it when an LWK program makes it. Nothing is ignored silently:",
 		"a call that does not work here fails with an errno.", "", "| disposition | meaning | calls |", "|---|---|---:|"]

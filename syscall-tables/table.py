@@ -53,10 +53,6 @@ class Row:
 		return self.full or self.disposition == "split"
 
 	@property
-	def is_not_yet(self):
-		return self.note.startswith("not yet")
-
-	@property
 	def errno_name(self):
 		return errno.errorcode[self.errno]
 

@@ -21,7 +21,6 @@ struct aspace;
 struct thread;
 
 #define CPU_WORDS	(AZ_CPUS_MAX / 64)
-#define SYSCALL_WORDS	8	/* numbers below 512 */
 
 enum thread_state { THREAD_DEAD, THREAD_PARKED, THREAD_READY, THREAD_RUNNING };	/* DEAD: also not yet placed */
 
@@ -182,7 +181,6 @@ struct proc {
 	u64 claimed;			/* whoever tells: ignored ones that stay claimed when nobody waits any more */
 	u64 vdso_base;			/* I */
 	u32 membarrier;			/* a: registrations of membarrier(2) */
-	u64 missed[SYSCALL_WORDS];	/* a: calls by number that were refused for now and are in the log */
 	struct az_registers *remains;	/* p: of threads that were killed, linked by next */
 };
 
