@@ -3,7 +3,7 @@
  * What yod, lwkctl and the proxy ask of /dev/azalea. Structures are fixed in size on x86-64; unused members are zero.
  *
  * Administration (CAP_SYS_ADMIN): BOOT, STOP, CRASH. State is read in sysfs (/sys/kernel/azalea/), the log by LOG_READ.
- * Jobs: an open file is one process: CREATE leases its CPUs and memory, START (in the proxy, after mmap of the program range)
+ * Jobs: an open file is one process: CREATE leases its CPUs and memory, START (in the proxy) maps the program range and
  * makes the LWK run it, SERVE is where twins live, SIGNAL hands a signal to the LWK. The last close ends everything. CHILD, by a
  * twin that was handed AZ_CALL_FORK or AZ_CALL_EXEC, makes the file of the process that comes out of it; it shares the lease.
  */

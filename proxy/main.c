@@ -3,14 +3,10 @@
  * Start of the proxy:  azalea-proxy FD EXE PATH ARGV0 [ARG...]    (EXE: the descriptor of the file to load; "-": open PATH)
  *
  * yod has opened the device as FD and leased CPUs and memory, and then became the proxy by exec, so the proxy's pid is the one that
- * yod's caller knows. The proxy maps the program's address range from the device, has the LWK start the program, and serves.
+ * yod's caller knows. The proxy has the LWK start the program, with the program's address range mapped from the device, and serves.
  */
 #include "proxy.h"
 
-#define PROT_READ_WRITE	3
-#define MAP_SHARED	1
-#define MAP_FIXED	0x10
-#define MAP_NORESERVE	0x4000
 #define PR_SET_NAME	15
 #define RLIMIT_NOFILE	7
 #define F_GETFD		1
@@ -68,20 +64,6 @@ static void move_device(void)
 	FAIL(1, "yod: no free file descriptor for the device: raise the limit (ulimit -n) or close some files");
 }
 
-/* The kernel gives out other memory only outside this range from now on. */
-static void map_program_range(void)
-{
-	const uint64_t rest[3] = { MAP_SHARED | MAP_FIXED | MAP_NORESERVE, start_info.fd, 0 };
-	long ret = sys6(__NR_mmap, AZ_USER_START, AZ_USER_END - AZ_USER_START, PROT_READ_WRITE, rest);
-	char digits[24];
-
-	if (ret == -ENOMEM)
-		FAIL(1, "yod: no address space for the program: lift the limit with 'ulimit -v unlimited'");
-	if (ret < 0)
-		FAIL(1, "yod: cannot map the program's address range (Linux's error ", number(digits, -ret),
-			"): is the file descriptor a job of this device?");
-}
-
 /* That of the path, or of the file itself if it was named by its descriptor only (execveat(2) with AT_EMPTY_PATH). */
 static const char *process_name(void)
 {
@@ -124,7 +106,6 @@ void proxy_main(uint64_t *sp)
 {
 	take_arguments(sp);
 	move_device();
-	map_program_range();
 	if (start_info.exe < 0)
 		start_info.exe = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)start_info.path, O_CLOEXEC);
 	sys3(__NR_prctl, PR_SET_NAME, (uint64_t)process_name(), 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Life of a job: open, CREATE (leases CPUs and memory), mmap of the program range, START (the LWK runs it), and the last close,
+ * Life of a job: open, CREATE (leases CPUs and memory), START (maps the program range, and the LWK runs it), and the last close,
  * which ends and gives back everything, in whatever order proxy, yod and the LWK came to their ends. The jobs of processes that a
  * program makes begin with CHILD instead, which shares the lease:
  *
@@ -373,13 +373,13 @@ static int take_descriptor(struct file *file, unsigned int fd)
 	return old ? filp_close(old, files) : -EBADF;
 }
 
-/* A process made by fork has the mirror to map; one that shares its parent's memory finds it there. */
+/* A process has the mirror to map, but if it shares its parent's memory it finds it there. */
 static long start_memory(struct az_job *job)
 {
 	if (!job->space)
 		WRITE_ONCE(job->space, job->forked ? az_mirror_share() : NULL);
-	else if (job->forked && !job->space->mm)
-		return az_mirror_inherit(job);
+	else if (!job->space->mm)
+		return az_mirror_begin(job);
 	return job->space && job->space->mm == current->mm ? 0 : -EINVAL;
 }
 

@@ -43,7 +43,7 @@ struct az_space {
 	refcount_t users;
 	struct file *file;		/* I: of the job that mapped the mirror, which the mapping keeps open: for those who have it */
 	struct inode *device;		/* I: the file's, with a reference */
-	struct mm_struct *mm;		/* set once by the mmap of the program range; compared only */
+	struct mm_struct *mm;		/* set once by START; compared only */
 	pgoff_t first_page;		/* I: offset of the mirror within the device, tells address spaces apart */
 	struct rw_semaphore mirror;	/* read: an entry is looked at and inserted; write: the mirror is removed */
 	struct xarray twins;		/* by Linux's global thread id: struct az_twin */
@@ -53,7 +53,7 @@ struct az_space {
 
 struct az_job {
 	struct list_head link;		/* jobs_lock: all jobs that have created their process */
-	struct mutex lock;		/* CREATE, START and mmap happen once each */
+	struct mutex lock;		/* CREATE and START happen once each */
 	struct file *file;		/* I: the job lives exactly as long; no reference */
 	struct az_space *space;		/* set once, by CREATE, CHILD, or START if it is shared with the parent; jobs_lock: NULL again at the end */
 	struct az_lease *lease;		/* I from CREATE or CHILD */
@@ -164,7 +164,7 @@ long az_signal_deliver(struct az_job *job, struct az_ioc_signal __user *user);
 /* mirror.c */
 int az_mirror_map(struct az_job *job, struct vm_area_struct *vma);
 struct az_space *az_mirror_share(void);			/* the calling process's, one more user; NULL if it has none */
-long az_mirror_inherit(struct az_job *job);		/* a forked process: the program range around what it inherited */
+long az_mirror_begin(struct az_job *job);		/* the calling process gets the program range, around what it has inherited there */
 long az_mirror_fill(struct az_space *space, u64 start, u64 end);	/* maps it where nothing is mapped */
 long az_mirror_zap(struct az_job *job, u64 start, u64 length);
 void az_mirror_remove(struct az_space *space);		/* Linux sees nothing of the LWK's memory there any more */

@@ -256,17 +256,13 @@ bool azalea_is_mirror(const struct vm_area_struct *vma)
 	return vma->vm_ops == &mirror_ops;
 }
 
-/* The whole program range first, by the process that then owns the job; later any part of it, when foreign.c gives it back. */
+/* Any part of the program range, by the process that owns the job. */
 int az_mirror_map(struct az_job *job, struct vm_area_struct *vma)
 {
-	bool whole = vma->vm_start == AZ_USER_START && vma->vm_end == AZ_USER_END;
 	bool inside = vma->vm_start >= AZ_USER_START && vma->vm_end <= AZ_USER_END;
 
-	if (!job->space || !(vma->vm_flags & VM_SHARED))
+	if (!job->space || job->space->mm != current->mm || !(vma->vm_flags & VM_SHARED) || !inside)
 		return -EINVAL;
-	if (job->space->mm ? job->space->mm != current->mm || !inside : !whole)
-		return -EINVAL;
-	job->space->mm = current->mm;
 	vma->vm_pgoff = job->space->first_page + (vma->vm_start >> PAGE_SHIFT);
 	vma->vm_flags |= VM_MIXEDMAP | VM_DONTCOPY | VM_DONTDUMP | VM_DONTEXPAND;
 	vma->vm_ops = &mirror_ops;
@@ -322,9 +318,18 @@ long az_mirror_fill(struct az_space *space, u64 start, u64 end)
 	return 0;
 }
 
-long az_mirror_inherit(struct az_job *job)
+/* An mm whose program range is a mirror's; bits as high as this Linux does not use. It stays as long as the mm. */
+#define MMF_MIRRORED	63
+
+bool azalea_limits(const struct mm_struct *mm)
+{
+	return test_bit(MMF_MIRRORED, &mm->flags);
+}
+
+long az_mirror_begin(struct az_job *job)
 {
 	job->space->mm = current->mm;
+	set_bit(MMF_MIRRORED, &current->mm->flags);
 	return az_mirror_fill(job->space, AZ_USER_START, AZ_USER_END);
 }
 
