@@ -127,7 +127,10 @@ long range_split(struct aspace *as, uaddr_t at);
 bool range_hide(struct aspace *as, uaddr_t start, uaddr_t end);
 /* As range_hide(), but leaves the flush to the caller, who must do it before anything else if *@flush is true afterwards. */
 bool range_hide_later(struct aspace *as, uaddr_t start, uaddr_t end, bool *flush);
-/* Has Linux remove its mirror; drops the lock meanwhile. An error means that the process ends; the entries must stay. */
+/*
+ * Has Linux remove its mirror; drops the lock meanwhile. An error means that the process ends. Others may live on in its memory (vfork), so
+ * the entries are visible again then, with what their regions allow; of what is in no region they must stay hidden.
+ */
 long range_zap(struct aspace *as, uaddr_t start, uaddr_t end);
 /*
  * Gives entries the rights @prot again, as far as others agree: whether a frame of Linux may be written only Linux knows, and a shared

@@ -53,6 +53,7 @@ bool range_hide(struct aspace *as, uaddr_t start, uaddr_t end)
 
 long range_zap(struct aspace *as, uaddr_t start, uaddr_t end)
 {
+	struct region *r;
 	long ret;
 
 	as->zap_start = start;
@@ -61,6 +62,10 @@ long range_zap(struct aspace *as, uaddr_t start, uaddr_t end)
 	ret = FORWARD(AZ_CALL_ZAP, start, end - start);
 	spin_lock(&as->lock);
 	as->zap_start = as->zap_end = 0;
+	if (ret < 0) {
+		for_each_region(as, r, start, end)
+			range_allow(as, max(r->start, start), min(r->end, end), r->prot, false);
+	}
 	aspace_wake(as);
 	return ret < 0 ? ret : 0;
 }
@@ -136,8 +141,8 @@ static long unmap_in_linux(struct aspace *as, const struct region *r)
 }
 
 /*
- * Linux could not give the range back to the mirror: what it would find there is not what the LWK maps. So nothing may be mapped there:
- * the region comes back without rights. Another munmap tries again.
+ * Linux could not zap the mirror or give the range back to it: what it would find there is not what the LWK maps. So nothing may be mapped
+ * there: the region comes back without rights. Another munmap tries again.
  */
 static void region_block(struct aspace *as, struct region *r)
 {
@@ -146,16 +151,17 @@ static void region_block(struct aspace *as, struct region *r)
 	aspace_add(as, r);
 }
 
-/* Gives up what is behind the regions in as->detached; with @keep_frames not the frames and their charges. */
-static long detached_free(struct aspace *as, bool keep_frames)
+/* Gives up what is behind the regions in as->detached, unless Linux had to zap its mirror and did not: @zapped is that error, or 0. */
+static long detached_free(struct aspace *as, long zapped)
 {
-	long ret = 0, err;
+	long ret = zapped, err;
 	struct region *r;
 
 	while ((r = as->detached)) {
 		as->detached = r->right;
-		err = r->flags & REGION_LINUX ? unmap_in_linux(as, r) : 0;
-		if (!keep_frames) {
+		err = zapped;
+		if (!zapped) {
+			err = r->flags & REGION_LINUX ? unmap_in_linux(as, r) : 0;
 			range_free(as, r->start, r->end, r->flags & REGION_CHARGED);
 			if (r->flags & REGION_CHARGED)
 				aspace_uncharge(as, r->end - r->start);
@@ -174,15 +180,14 @@ static long detached_free(struct aspace *as, bool keep_frames)
 
 long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end)
 {
-	long ret = 0, err;
+	long zapped = 0;
 
 	if (aspace_split(as, start) || aspace_split(as, end))
 		return -ENOMEM;
 	range_detach(as, start, end);
 	if (range_hide(as, start, end))
-		ret = range_zap(as, start, end);
-	err = detached_free(as, ret != 0);
-	return ret ? ret : err;
+		zapped = range_zap(as, start, end);
+	return detached_free(as, zapped);
 }
 
 long aspace_unmap(struct aspace *as, uaddr_t addr, u64 len)

@@ -311,6 +311,7 @@ static void a_move_that_cannot_zap(void **state)
 	assert_int_equal(remap(P(0), 2 * PAGE_SIZE, 3 * PAGE_SIZE, MAYMOVE | FIXED, P(100)), -EINTR);
 	assert_int_equal(committed, 2 * PAGE_SIZE);
 	assert_int_equal(resident, 2 * PAGE_SIZE);
+	assert_true(pte_present(entry_at(as, P(0))));
 }
 
 static void shared_with_a_child(void **state)
