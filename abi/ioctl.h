@@ -36,7 +36,8 @@ struct az_ioc_create {
 struct az_ioc_start {
 	uint64_t exec_size;
 	uint64_t handler, restorer;	/* the proxy's signal handler, installed where the program has one */
-	uint32_t fd;			/* this file's descriptor: the program cannot close it; after a fork the parent's, which this replaces */
+	uint32_t fd;			/* this file's descriptor, which moves out of the program's way: START returns where; after a fork the
+					   parent's, which this replaces */
 	int32_t exe;			/* descriptor of the program's file; < 0 after a fork: the parent's */
 	uint64_t arg_start;		/* the program's argv[0] among the proxy's own argument strings, for /proc/PID/cmdline; 0 after a fork */
 };

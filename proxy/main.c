@@ -8,8 +8,6 @@
 #include "proxy.h"
 
 #define PR_SET_NAME	15
-#define RLIMIT_NOFILE	7
-#define F_GETFD		1
 #define AT_FDCWD	(-100)
 #define O_CLOEXEC	02000000
 
@@ -39,29 +37,6 @@ static void take_arguments(uint64_t *sp)
 	for (aux = (uint64_t *)start_info.envp; *aux; aux++)
 		;
 	start_info.auxv = aux + 1;
-}
-
-/*
- * Moves the device to the highest descriptor that programs normally may have, where neither the numbers they expect
- * (0 to 2, then 3, 4, ...) nor the ones that shells use are disturbed.
- */
-static void move_device(void)
-{
-	struct { uint64_t cur, max; } limit = { 0 };
-	const uint64_t old[3] = { (uint64_t)&limit };
-	int high;
-
-	sys6(__NR_prlimit64, 0, RLIMIT_NOFILE, 0, old);
-	for (high = limit.cur < 1024 ? (int)limit.cur - 1 : 1023; high > 2; high--) {
-		if (sys3(__NR_fcntl, high, F_GETFD, 0) >= 0)
-			continue;
-		if (sys3(__NR_dup3, start_info.fd, high, O_CLOEXEC) != high)
-			break;
-		sys3(__NR_close, start_info.fd, 0, 0);
-		start_info.fd = high;
-		return;
-	}
-	FAIL(1, "yod: no free file descriptor for the device: raise the limit (ulimit -n) or close some files");
 }
 
 /* That of the path, or of the file itself if it was named by its descriptor only (execveat(2) with AT_EMPTY_PATH). */
@@ -98,6 +73,7 @@ static void start_program(void)
 		FAIL(1, "yod: the LWK already runs as many threads as it can; end other jobs ('lwkctl status' shows them)");
 	if (ret < 0)
 		FAIL(1, "yod: the LWK does not start the program (Linux's error ", number(digits, -ret), ")");
+	start_info.fd = ret;		/* it has moved */
 }
 
 void proxy_main(uint64_t *sp) __attribute__((noreturn));
@@ -105,7 +81,6 @@ void proxy_main(uint64_t *sp) __attribute__((noreturn));
 void proxy_main(uint64_t *sp)
 {
 	take_arguments(sp);
-	move_device();
 	if (start_info.exe < 0)
 		start_info.exe = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)start_info.path, O_CLOEXEC);
 	sys3(__NR_prctl, PR_SET_NAME, (uint64_t)process_name(), 0);

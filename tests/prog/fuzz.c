@@ -50,7 +50,7 @@
 #define PATIENCE_TICKS	40		/* for a worker none of whose calls is interrupted by that */
 #define FDS		20
 #define FIRST_FREE_FD	100
-#define DEVICE_FD	1023		/* where the proxy keeps it */
+#define DEVICE_FD	1024		/* where the proxy keeps it: the first beyond the usual limit */
 #define TICK		SIGUSR2
 
 /* ---- What is not done ------------------------------------------------------------------------------------------ */

@@ -352,6 +352,33 @@ static void job_fill_proc(struct az_job *job, struct az_twin *twin, u64 exec_siz
 	proc->rlimit_memlock = rlimit(RLIMIT_MEMLOCK);
 }
 
+#define DESCRIPTOR_MOST	4096	/* a higher one makes the table of descriptors large, which each fork copies */
+
+/*
+ * The device moves out of the program's way, to a descriptor that no call of its own can make: the first one beyond its limit. The
+ * calling process has one thread, nobody else uses its descriptors. Returns the descriptor.
+ */
+static int move_descriptor(struct file *file, unsigned int fd)
+{
+	struct files_struct *files = current->files;
+	unsigned int beyond = min_t(unsigned long, rlimit(RLIMIT_NOFILE), DESCRIPTOR_MOST), next;
+	int high;
+
+	spin_lock(&files->file_lock);
+	next = files->next_fd;
+	files->next_fd = beyond;	/* where Linux begins to look */
+	spin_unlock(&files->file_lock);
+	high = __get_unused_fd_flags(O_CLOEXEC, INT_MAX);
+	spin_lock(&files->file_lock);
+	files->next_fd = next;
+	spin_unlock(&files->file_lock);
+	if (high < 0)
+		return high;
+	fd_install(high, get_file(file));
+	close_fd(fd);
+	return high;
+}
+
 /*
  * The job takes the place of the parent's at a descriptor that the child has inherited, whatever the limit of descriptors is now.
  */
@@ -387,6 +414,7 @@ static long start_memory(struct az_job *job)
 static long job_start_locked(struct az_job *job, const struct az_ioc_start *request)
 {
 	struct az_twin *twin;
+	int fd = request->fd;
 	long ret;
 
 	if (job->started || job->proc == AZ_NONE || !thread_group_leader(current))
@@ -396,10 +424,10 @@ static long job_start_locked(struct az_job *job, const struct az_ioc_start *requ
 		return ret;
 	if (az_twin_in(job->space))
 		return -EINVAL;
-	if (job->forked)
-		ret = take_descriptor(job->file, request->fd);
-	if (ret)
+	ret = job->forked ? take_descriptor(job->file, fd) : move_descriptor(job->file, fd);
+	if (ret < 0)
 		return ret;
+	fd = job->forked ? fd : ret;
 	twin = az_twin_bind(job, AZ_SLOT_IDLE, 0);
 	if (IS_ERR(twin))
 		return PTR_ERR(twin);
@@ -407,7 +435,7 @@ static long job_start_locked(struct az_job *job, const struct az_ioc_start *requ
 	twin->slot->twin_masked = twin->slot->sigmask != 0;
 	job->handler = request->handler;
 	job->restorer = request->restorer;
-	job->fd = request->fd;
+	job->fd = fd;
 	job->owner = task_tgid_nr(current);
 	job_fill_proc(job, twin, request->exec_size);
 	if (!job->lease->proxy)
@@ -420,7 +448,7 @@ static long job_start_locked(struct az_job *job, const struct az_ioc_start *requ
 	az_cputime_start(job);
 	if (!az_event_to_lwk(job->cpu, AZ_EVENT(AZ_EV_PROC_START, job->proc)))
 		return -EIO;
-	return 0;
+	return fd;
 }
 
 static long job_start(struct az_job *job, const struct az_ioc_start __user *user)
