@@ -260,6 +260,7 @@ enum az_call {
 					   stamp as arg[0] of its SPARE slot; number made, or why none was */
 	AZ_CALL_DIE,			/* (signal, si_code, address) the process dies by this signal, never returns */
 	AZ_CALL_EXEC_FAILED,		/* (errno, enum az_exec_fault) proxy says so and exits 126 or 127, never returns */
+	AZ_CALL_NO_MEMORY,		/* (bytes reserved for the program) proxy says that it is about to die for lack of memory */
 	AZ_CALL_FILE_OPEN,		/* (fd, prot, flags) for mmap: checks as Linux does, holds the file; handle >= 0 */
 	AZ_CALL_FILE_READ,		/* (handle, offset, physical address, length) into LWK frames; bytes read */
 	AZ_CALL_FILE_CLOSE,		/* (handle) */

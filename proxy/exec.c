@@ -111,3 +111,16 @@ void exec_failed(long error, uint32_t fault)
 		FAIL(status, "yod: ", start_info.path, text);
 	FAIL(status, "yod: ", start_info.path, ": cannot be started (Linux's error ", number(digits, error), ")");
 }
+
+/* It has touched memory that cannot be given; programs expect that as little as on Linux, where somebody else would be killed, too. */
+void say_no_memory(uint64_t reserved)
+{
+	char digits[24], *kilobytes = number(digits, reserved >> 10);
+
+	if (reserved)
+		print((const char *const[]) { "yod: ", start_info.path, ": ended for lack of memory: the ", kilobytes,
+			" KB given by -M are too small for it", NULL });
+	else
+		print((const char *const[]) { "yod: ", start_info.path, ": ended for lack of LWK memory; end other jobs ('lwkctl status' shows "
+			"them) or boot with more (lwkmem=)", NULL });
+}

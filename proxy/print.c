@@ -63,6 +63,18 @@ void exit_process(int status)
 		sys3(__NR_exit_group, status, 0, 0);
 }
 
+void print(const char *const *words)
+{
+	size_t used = 0;
+	char line[LINE];
+
+	for (; *words; words++)
+		for (const char *c = *words; *c && used < LINE - 1; c++)
+			line[used++] = *c;
+	line[used++] = '\n';
+	sys3(__NR_write, 2, (uint64_t)line, used);
+}
+
 /*
  * Only the first thread of a process that fails speaks: when the LWK dies, all twins learn it at once. A child of vfork(2) shares this
  * memory and speaks for itself; nobody waits for another process to end.
@@ -71,15 +83,9 @@ void fail(int status, const char *const *words)
 {
 	static uint32_t speaker;	/* its process */
 	uint32_t self = sys3(__NR_getpid, 0, 0, 0);
-	size_t used = 0;
-	char line[LINE];
 
 	while (__atomic_exchange_n(&speaker, self, __ATOMIC_RELAXED) == self)
 		sys3(__NR_pause, 0, 0, 0);
-	for (; *words; words++)
-		for (const char *c = *words; *c && used < LINE - 1; c++)
-			line[used++] = *c;
-	line[used++] = '\n';
-	sys3(__NR_write, 2, (uint64_t)line, used);
+	print(words);
 	exit_process(status);
 }

@@ -85,10 +85,12 @@ long exec_program(const uint64_t arg[6]);		/* AZ_CALL_EXEC */
 uint64_t exec_size(void);
 long exec_write(void *buffer, uint64_t size);
 void exec_failed(long error, uint32_t fault) __attribute__((noreturn));
+void say_no_memory(uint64_t reserved);
 
 /* print.c */
 size_t string_length(const char *s);
 const char *base_name(const char *path);
+void print(const char *const *words);			/* one line on stderr */
 void fail(int status, const char *const *words) __attribute__((noreturn));	/* one line on stderr, then the end of all threads */
 void exit_process(int status) __attribute__((noreturn));
 char *number(char buffer[24], long value);

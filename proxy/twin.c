@@ -201,6 +201,9 @@ static long make_call(struct twin *twin, const struct az_ioc_serve *serve)
 		return exec_write((void *)serve->arg[0], serve->arg[1]);
 	case AZ_CALL_EXEC_FAILED:
 		exec_failed(serve->arg[0], serve->arg[1]);
+	case AZ_CALL_NO_MEMORY:
+		say_no_memory(serve->arg[0]);
+		return 0;
 	case AZ_CALL_FORK:
 		return fork_process(serve->arg);
 	case AZ_CALL_EXEC:

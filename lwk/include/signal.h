@@ -35,6 +35,7 @@
 
 #define SI_KERNEL	0x80
 #define SEGV_PKUERR	4
+#define BUS_ADRERR	2
 #define AUDIT_ARCH_X86_64	0xc000003eu
 
 #define SIGBIT(sig)	(1ULL << ((sig) - 1))

@@ -333,6 +333,7 @@ void signal_post(struct thread *t, const u8 info[128]);
 void signal_disclaim(struct proc *proc);
 /* A fault of the program itself: delivered even if blocked or ignored, then by default action. */
 void signal_force(u32 sig, s32 code, uaddr_t addr);
+void signal_no_memory(uaddr_t addr);		/* SIGBUS, since there is no memory for a page; its owner learns why if it dies of that */
 /* The same for an access that a protection key forbids. */
 void signal_force_key(uaddr_t addr, u32 key);
 /* The same for a call that is not made. */

@@ -161,14 +161,21 @@ void signal_die(u32 sig, s32 code, uaddr_t addr)
 	die(sig, code, addr);
 }
 
+/* Nothing of the program's runs if it meets this signal now. */
+static bool is_fatal(const struct thread *t, u32 sig)
+{
+	struct ksigaction act = signal_action(t->proc, sig);
+
+	return t->sigmask & SIGBIT(sig) || act.handler == SIG_IGN || act.handler == SIG_DFL;
+}
+
 /* A signal of the thread's own doing, of which @info tells. */
 static void force(const u8 info[128])
 {
 	struct thread *t = current_thread();
 	u32 sig = info_signal(info);
-	struct ksigaction act = signal_action(t->proc, sig);
 
-	if (t->sigmask & SIGBIT(sig) || act.handler == SIG_IGN || act.handler == SIG_DFL) {
+	if (is_fatal(t, sig)) {
 		if (t->trace && !is_killed(t))
 			trace_signal(t->trace, info);
 		signal_die(sig, ((const s32 *)info)[2], ((const u64 *)info)[2]);
@@ -184,6 +191,15 @@ void signal_force(u32 sig, s32 code, uaddr_t addr)
 
 	set_info(info, sig, code, addr);
 	force(info);
+}
+
+void signal_no_memory(uaddr_t addr)
+{
+	struct thread *t = current_thread();
+
+	if (is_fatal(t, SIGBUS) && !is_killed(t))
+		FORWARD(AZ_CALL_NO_MEMORY, t->proc->shared->memory);
+	signal_force(SIGBUS, BUS_ADRERR, addr);
 }
 
 void signal_force_key(uaddr_t addr, u32 key)

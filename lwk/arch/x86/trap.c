@@ -113,6 +113,8 @@ static void user_page_fault(struct frame *f, u64 addr)
 		(error & PF_WRITE ? FAULT_WRITE : 0) | (error & PF_FETCH ? FAULT_EXEC : 0), &code);
 	if (ret == -EFAULT)
 		signal_force(SIGSEGV, code, addr);
+	else if (ret == -ENOMEM)
+		signal_no_memory(addr);
 	else if (ret)
 		signal_force(SIGBUS, 2, addr);
 }

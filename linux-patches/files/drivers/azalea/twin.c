@@ -397,6 +397,7 @@ static bool needs_user_space(u32 nr)
 	case AZ_CALL_EXEC:
 	case AZ_CALL_MORE_TWINS:
 	case AZ_CALL_EXEC_FAILED:
+	case AZ_CALL_NO_MEMORY:
 		return true;
 	}
 	return false;
