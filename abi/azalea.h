@@ -189,6 +189,8 @@ struct az_util {
  */
 enum az_slot_state { AZ_SLOT_FREE, AZ_SLOT_SPARE, AZ_SLOT_IDLE, AZ_SLOT_CALL, AZ_SLOT_FAULT, AZ_SLOT_DONE, AZ_SLOT_EXIT, AZ_SLOT_INNER };
 
+#define AZ_LENT_MAX		16
+
 struct az_slot {
 	uint32_t state;			/* [DL] enum az_slot_state, release/acquire */
 	uint32_t nr;			/* [L] call number, or enum az_call */
@@ -220,6 +222,8 @@ struct az_slot {
 	uint32_t pause_told;		/* [DL] D sets 1 and, if it was 0, sends AZ_EV_PAUSE; L sets 0 before it looks at paused */
 	uint64_t registers;		/* [L] physical address of struct az_registers, once the process is killed; 0: none. For the driver
 					   from AZ_EV_STOPPED on, until it sends AZ_EV_PROC_FREE */
+
+	uint64_t lent[AZ_LENT_MAX] __attribute__((aligned(64)));	/* [D] with the result of AZ_CALL_LINUX_FAULT */
 } __attribute__((aligned(64)));
 
 /* What a thread was doing in the program when its process was killed: in the order of Linux's user_regs_struct, then the extended state. */
@@ -268,8 +272,9 @@ enum az_call {
 					   and MIRRORED; sets PINNED where Linux still uses the frame */
 	AZ_CALL_LINUX_MAP,		/* (address, length, prot, flags, fd, offset) really map in the proxy, MAP_FIXED */
 	AZ_CALL_LINUX_UNMAP,		/* (address, length) back to the device mapping, frames released */
-	AZ_CALL_LINUX_FAULT,		/* (address, write) make present, hold; physical address of the 4 KB frame, or -errno;
-					   bit 0 of the result: writable */
+	AZ_CALL_LINUX_FAULT,		/* (address, write, start, pages, may write) make present, hold; physical address of the 4 KB frame, or
+					   -errno; bit 0 of the result: writable. Of the pages from start on the slot's `lent` says the same, or 0
+					   where Linux has none at hand */
 	AZ_CALL_PROGRAM,		/* (address, length) of struct az_program in user memory: what Linux shows of the program */
 	AZ_CALL_NAME,			/* (handle, physical address, length) writes the path of the file, or for handle -1 the name of the
 					   calling thread, into LWK memory, NUL-terminated */
@@ -489,7 +494,7 @@ struct az_handover {
 };
 
 /* Same layout on both sides or nothing works: the image header carries these and the driver compares. */
-_Static_assert(sizeof(struct az_slot) == 384, "slot");
+_Static_assert(sizeof(struct az_slot) == 512, "slot");
 _Static_assert(sizeof(struct az_tramp) == 32, "tramp");
 
 #endif

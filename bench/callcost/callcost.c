@@ -33,10 +33,11 @@
 #define LARGE_PAGE	(2ul << 20)
 #define TOUCHED		(64ul << 20)
 #define FILE_SIZE	(4ul << 20)
+#define SHARED		(64 * SMALL_PAGE)
 
 static unsigned int futex_word;
 static int file, pipe_fd[2], socket_fd[2];
-static char *page, *small_pages, *large_pages, *buffer;
+static char *page, *small_pages, *large_pages, *shared_pages, *buffer;
 static volatile sig_atomic_t signals;
 
 /* ---- The operations: true if the result is right --------------------------------------------------------------- */
@@ -138,11 +139,16 @@ static bool op_mmap_touch(void)
 	return map_one(true);
 }
 
-static bool touch_all(char *start, size_t step)
+static bool touch(char *start, size_t size, size_t step)
 {
-	for (size_t i = 0; i < TOUCHED; i += step)
+	for (size_t i = 0; i < size; i += step)
 		*(volatile char *)(start + i) = 1;
 	return true;
+}
+
+static bool touch_all(char *start, size_t step)
+{
+	return touch(start, TOUCHED, step);
 }
 
 static bool op_touch_4k(void)
@@ -153,6 +159,16 @@ static bool op_touch_4k(void)
 static bool op_touch_2m(void)
 {
 	return touch_all(large_pages, LARGE_PAGE);
+}
+
+/* The next 64 pages of a shared file that is in Linux's page cache. */
+static bool op_touch_shared(void)
+{
+	static size_t offset;
+	char *start = shared_pages + offset;
+
+	offset += SHARED;
+	return offset <= FILE_SIZE && touch(start, SHARED, SMALL_PAGE);
 }
 
 static void *thread_run(void *arg)
@@ -340,6 +356,8 @@ static void prepare(void)
 	memset(buffer, 1, FILE_SIZE);
 	file = memfd_create("callcost", 0);
 	must(file >= 0 && write(file, buffer, FILE_SIZE) == (ssize_t)FILE_SIZE, "callcost: memfd");
+	shared_pages = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	must(shared_pages != MAP_FAILED, "callcost: shared mmap");
 	must(!pipe(pipe_fd), "callcost: pipe");
 	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, socket_fd), "callcost: socketpair");
 	must(signal(SIGUSR1, count_signal) != SIG_ERR, "callcost: signal");

@@ -36,7 +36,8 @@
 	CALL(pipe, 100)			\
 	CALL(socket, 100)		\
 	CALL(fork, 10)			\
-	CALL(spawn, 10)
+	CALL(spawn, 10)			\
+	CALL(touch_shared, 16)
 
 #define CALL_NUMBER(name, rounds)	CALL_##name,
 enum call { CALLS(CALL_NUMBER) };

@@ -19,6 +19,9 @@ void slot_pause_seen(u32 slot);
 /* The siginfo that Linux left for a slot, handed to its thread. */
 void slot_take_signal(u32 slot);
 
+/* With the result of AZ_CALL_LINUX_FAULT: what Linux lends around the page, AZ_LENT_MAX at most. */
+const u64 *slot_lent(void);
+
 #define FORWARD(nr, ...) ({ const u64 arg_[6] = { __VA_ARGS__ }; forward(nr, arg_); })
 
 #endif

@@ -11,7 +11,7 @@
 #include "offload.h"
 #include "thread.h"
 
-#define AROUND		(16 * PAGE_SIZE)
+#define AROUND		(AZ_LENT_MAX * PAGE_SIZE)
 #define SEGV_MAPERR	1
 #define SEGV_ACCERR	2
 #define AGAIN		1	/* the world has changed: look again */
@@ -249,6 +249,30 @@ static long fault_own(struct aspace *as, const struct region *r, uaddr_t addr)
 
 /* ---- Linux's frames ---- */
 
+/* The pages around one that was touched, of the same mapping and in the same page table. */
+static void foreign_window(const struct region *r, uaddr_t page, uaddr_t *start, uaddr_t *end)
+{
+	uaddr_t around = ALIGN_DOWN(page, AROUND);
+
+	*start = max(around, r->start);
+	*end = min(around + AROUND, r->end);
+}
+
+/* What Linux has lent around the page that was asked for. */
+static void foreign_install_around(struct aspace *as, const struct region *r, uaddr_t start, uaddr_t end, const u64 *lent)
+{
+	u64 *entry = pt_make(as->pgd, start, PAGE_SIZE);
+
+	if (!entry || is_zapped(as, start, end))
+		return;
+	for (; start < end; start += PAGE_SIZE, entry++, lent++) {
+		u32 prot = *lent & 1 ? r->prot : prot_unwritable(r->prot);
+
+		if (*lent && start >= r->start && start < r->end && !pte_load(entry))
+			pte_set(entry, pte_make(pte_frame(*lent), prot, PAGE_SIZE) | AZ_PTE_FOREIGN);
+	}
+}
+
 static void foreign_install(struct aspace *as, const struct region *r, uaddr_t page, u64 granted)
 {
 	u32 prot = granted & 1 ? r->prot : prot_unwritable(r->prot);
@@ -276,11 +300,14 @@ static long fault_linux(struct aspace *as, struct region *r, uaddr_t addr, u32 a
 	/* the processor has no right to write alone, and Linux gives nothing to read that may only be written */
 	bool write = (access & FAULT_WRITE) || (r->prot & (PROT_READ | PROT_WRITE)) == PROT_WRITE;
 	u64 taken_back = as->taken_back;
+	bool may_write = r->prot & PROT_WRITE;
+	uaddr_t start, end;
 	long granted, ret = 0;
 
+	foreign_window(r, page, &start, &end);
 	file->refs++;
 	spin_unlock(&as->lock);
-	granted = FORWARD(AZ_CALL_LINUX_FAULT, page, write);
+	granted = FORWARD(AZ_CALL_LINUX_FAULT, page, write, start, (end - start) >> PAGE_SHIFT, may_write);
 	if (granted < 0)
 		ret = forward_failed(granted);
 	spin_lock(&as->lock);
@@ -291,6 +318,8 @@ static long fault_linux(struct aspace *as, struct region *r, uaddr_t addr, u32 a
 		ret = -EIO;
 	} else if (!ret) {
 		foreign_install(as, r, page, granted);
+		if (end - start > PAGE_SIZE)
+			foreign_install_around(as, r, start, end, slot_lent());
 	}
 	file_put(as, file);
 	spin_unlock(&as->lock);

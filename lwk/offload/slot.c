@@ -53,6 +53,11 @@ static bool slot_wait(struct thread *t)
 	return true;
 }
 
+const u64 *slot_lent(void)
+{
+	return current_thread()->slot->lent;
+}
+
 /* Hands over a request and counts it. */
 static void slot_request(struct thread *t, u32 state)
 {

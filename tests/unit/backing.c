@@ -114,6 +114,31 @@ static void interrupted_reads(void **state)
 	assert_int_equal(fault(P(8), FAULT_WRITE), 0);
 }
 
+static void linux_lends_around(void **state)
+{
+	uaddr_t a = map(P(AZ_LENT_MAX), 20 * PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
+	u64 span, *entry;
+
+	fake.lends_around = true;
+	assert_int_equal(fault(a + 2 * PAGE_SIZE, 0), 0);
+	for (u64 i = 0; i < 20; i++) {
+		entry = pt_find(as->pgd, a + i * PAGE_SIZE, &span);
+		assert_true(i < AZ_LENT_MAX ? entry && pte_frame(*entry) == FOREIGN_BASE + a + i * PAGE_SIZE : !entry || !*entry);
+		assert_true(i >= AZ_LENT_MAX || pte_writable(*entry) == (i & 1));
+	}
+	assert_int_equal(fault(a + 5 * PAGE_SIZE, FAULT_WRITE), 0);
+	assert_int_equal(fault(a + 7 * PAGE_SIZE, 0), 0);
+	assert_int_equal(fake.faults, 1);
+	assert_int_equal(fault(a + 6 * PAGE_SIZE, FAULT_WRITE), 0);
+	assert_true(pte_writable(*pt_find(as->pgd, a + 6 * PAGE_SIZE, &span)));
+	assert_int_equal(fault(a + 17 * PAGE_SIZE, 0), 0);
+	assert_int_equal(fake.faults, 3);
+	/* what lies before a mapping, or behind it, is not lent */
+	assert_null(pt_find(as->pgd, a + 20 * PAGE_SIZE, &span) ? (void *)*pt_find(as->pgd, a + 20 * PAGE_SIZE, &span) : NULL);
+	assert_int_equal(resident, 0);
+	fake.lends_around = false;
+}
+
 static void linux_backed(void **state)
 {
 	uaddr_t a = map(0, 4 * PAGE_SIZE, RW, SHARED, 4, 0);
@@ -234,7 +259,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(private_file), T(private_file_large_page), T(parts_of_a_file), T(world_changes_during_a_read), T(failed_reads),
-		T(interrupted_reads), T(linux_backed), T(nothing_shared_is_linux_backed), T(linux_backed_goes_during_a_fault),
+		T(interrupted_reads), T(linux_lends_around), T(linux_backed), T(nothing_shared_is_linux_backed),
+		T(linux_backed_goes_during_a_fault),
 		T(linux_cannot_unmap), T(a_lent_frame_is_taken_back_during_its_fault), T(a_slower_fault_takes_no_right_away),
 	};
 

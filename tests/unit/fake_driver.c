@@ -151,6 +151,13 @@ static long dispatch_whole_calls(u32 nr, const u64 arg[6])
 	}
 }
 
+static _Thread_local u64 lent[AZ_LENT_MAX];
+
+const u64 *slot_lent(void)
+{
+	return lent;
+}
+
 static long dispatch(u32 nr, const u64 arg[6])
 {
 	switch (nr) {
@@ -171,6 +178,8 @@ static long dispatch(u32 nr, const u64 arg[6])
 		return 0;
 	case AZ_CALL_LINUX_FAULT:
 		count(&fake.faults);
+		for (u64 i = 0; i < AZ_LENT_MAX; i++)
+			lent[i] = !fake.lends_around || i >= arg[3] ? 0 : (FOREIGN_BASE + arg[2] + i * PAGE_SIZE) | (arg[4] & i);
 		return (FOREIGN_BASE + arg[0]) | (fake.read_only || !arg[1] ? 0 : 1);
 	case LINUX_MPROTECT:
 		count(&fake.protects);

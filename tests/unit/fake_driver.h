@@ -23,6 +23,7 @@ struct fake_driver {
 	u32 pins;
 	bool threads;		/* several run: the lock may well be held by another during a call */
 	bool pin;		/* a zap finds every mirrored frame in use */
+	bool lends_around;	/* shared pages come with those around them, every second one for reading only */
 	bool read_only;		/* Linux grants shared pages for reading only */
 	long fail;		/* the next call fails so, if not 0 */
 	void (*during)(void);	/* what other threads do while Linux is busy; once */

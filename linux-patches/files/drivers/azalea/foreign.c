@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Foreign memory: what the program maps but Linux must own (files shared for writing, /dev/shm). The proxy really maps
- * it at the program's address, in place of the mirror, and the LWK asks for one 4 KB frame at a time, which stays pinned until the
- * mapping goes. The LWK marks such entries FOREIGN.
+ * it at the program's address, in place of the mirror, and the LWK asks for a 4 KB frame where the program has touched it, and gets with
+ * it those around that Linux has at hand. They stay pinned until the mapping goes. The LWK marks such entries FOREIGN.
  *
  * An address has at most two pins, one for reading and one for writing, and the first of each kind stays: what another thread of the
  * LWK was told a moment ago, and installs a moment later, is held. Pins go only after the mapping has changed, so none of what
@@ -350,14 +350,55 @@ static long pin_store(struct az_job *job, u64 addr, struct page *page, bool writ
 	return page_to_phys(there ?: page) | write;
 }
 
-/* (address, write): physical address of the frame, bit 0: may be written */
-long az_foreign_fault(struct az_job *job, const u64 *arg)
+/* Up to @count pages that Linux has mapped in a row, no fault is taken for them; how many. */
+static int lend_run(struct az_job *job, u64 start, int count, bool write, u64 *lent)
 {
+	struct page *page[AZ_LENT_MAX];
+	int i, got = pin_user_pages_fast_only(start, count, FOLL_LONGTERM | (write ? FOLL_WRITE : 0), page);
+
+	for (i = 0; i < got; i++) {
+		long frame = -EFAULT;
+
+		if (az_phys_is_lwk(page_to_phys(page[i]), PAGE_SIZE))
+			unpin_user_page(page[i]);
+		else
+			frame = pin_store(job, start + i * PAGE_SIZE, page[i], write);
+		lent[i] = frame < 0 ? 0 : frame;
+	}
+	return max(got, 0);
+}
+
+/* The pages of a window that are mapped in the proxy, for writing where they are. */
+static void lend_around(struct az_job *job, u64 start, int count, bool may_write, u64 *lent)
+{
+	int i, got;
+
+	memset(lent, 0, AZ_LENT_MAX * sizeof(*lent));
+	for (i = 0; i < count; i += got ?: 1) {
+		got = may_write ? lend_run(job, start + i * PAGE_SIZE, count - i, true, lent + i) : 0;
+		if (!got)
+			got = lend_run(job, start + i * PAGE_SIZE, count - i, false, lent + i);
+	}
+}
+
+/*
+ * (address, write, start, pages, may write): physical address of the frame, bit 0: may be written. Reading has Linux map the pages
+ * around that are in its page cache (do_fault_around()), writing does not; so a page that is written first is read before.
+ */
+long az_foreign_fault(struct az_twin *twin, const u64 *arg)
+{
+	struct az_job *job = twin->job;
+	bool around = arg[3] > 1 && arg[3] <= AZ_LENT_MAX && range_is_programs(arg[2], arg[3] * PAGE_SIZE);
+	u64 index = ((arg[0] & PAGE_MASK) - arg[2]) >> PAGE_SHIFT;
 	struct page *page;
+	long frame;
+	char byte;
 	int ret;
 
 	if (!range_is_programs(arg[0] & PAGE_MASK, PAGE_SIZE))
 		return -EINVAL;
+	if (around && arg[1] && !xa_load(&job->space->pins, pin_index(arg[0], false)))
+		ret = get_user(byte, (char __user *)arg[0]);
 	ret = pin_user_pages_fast(arg[0] & PAGE_MASK, 1, FOLL_LONGTERM | (arg[1] ? FOLL_WRITE : 0), &page);
 	if (ret != 1)
 		return ret < 0 ? ret : -EFAULT;
@@ -365,7 +406,11 @@ long az_foreign_fault(struct az_job *job, const u64 *arg)
 		unpin_user_page(page);
 		return -EFAULT;
 	}
-	return pin_store(job, arg[0], page, arg[1] != 0);
+	frame = pin_store(job, arg[0], page, arg[1] != 0);
+	if (frame < 0 || !around)
+		return frame;
+	lend_around(job, arg[2], arg[3], arg[4], twin->slot->lent);
+	return index < arg[3] && twin->slot->lent[index] & 1 ? twin->slot->lent[index] : frame;
 }
 
 void az_foreign_release(struct az_space *space)

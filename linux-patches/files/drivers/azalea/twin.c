@@ -470,7 +470,7 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 	case AZ_CALL_ALONE:
 		return is_alone();
 	case AZ_CALL_LINUX_FAULT:
-		return az_foreign_fault(twin->job, arg);
+		return az_foreign_fault(twin, arg);
 	case AZ_CALL_PROGRAM:
 		return az_name_program(arg);
 	case AZ_CALL_NAME:
