@@ -286,52 +286,74 @@ bool region_is_data(const struct region *r)
 	return (r->prot & PROT_WRITE) && !(r->flags & (REGION_SHARED | REGION_SMALL));
 }
 
+/* @bytes more, or less if that is negative, belong to @r. */
+static void account(struct aspace *as, const struct region *r, u64 bytes) REQUIRES(as->lock)
+{
+	as->mapped += bytes;
+	if (region_is_data(r))
+		as->data += bytes;
+	if (r->flags & REGION_LOCKED)
+		as->locked += bytes;
+}
+
 void aspace_add(struct aspace *as, struct region *r)
 {
 	region_insert(&as->regions, r);
 	as->region_count++;
-	as->mapped += r->end - r->start;
-	if (region_is_data(r))
-		as->data += r->end - r->start;
-	if (r->flags & REGION_LOCKED)
-		as->locked += r->end - r->start;
+	account(as, r, r->end - r->start);
 }
 
 void aspace_remove(struct aspace *as, struct region *r)
 {
 	region_remove(&as->regions, r);
 	as->region_count--;
-	as->mapped -= r->end - r->start;
-	if (region_is_data(r))
-		as->data -= r->end - r->start;
-	if (r->flags & REGION_LOCKED)
-		as->locked -= r->end - r->start;
+	account(as, r, r->start - r->end);
+}
+
+void aspace_resize(struct aspace *as, struct region *r, uaddr_t start, uaddr_t end)
+{
+	account(as, r, (end - start) - (r->end - r->start));
+	region_resize(r, start, end);
+}
+
+bool aspace_absorb(struct aspace *as, const struct region *new)
+{
+	if (!region_absorb(as->regions, new))
+		return false;
+	account(as, new, new->end - new->start);
+	return true;
 }
 
 long aspace_split(struct aspace *as, uaddr_t at)
 {
 	struct region *r = region_find(as->regions, at);
 
-	if (range_split(as, at))
-		return -ENOMEM;
 	if (!r || r->start == at)
 		return 0;
+	if (range_split(as, at))
+		return -ENOMEM;
 	if (as->region_count >= REGIONS_MAX || !region_split(&as->regions, r, at))
 		return -ENOMEM;
 	as->region_count++;
 	return 0;
 }
 
-void aspace_merge(struct aspace *as, uaddr_t at)
+void aspace_join(struct aspace *as, struct region *r)
 {
-	struct region *r = region_merge(&as->regions, at);
-
-	if (!r)
+	if (!region_join(&as->regions, r))
 		return;
 	as->region_count--;
 	if (r->file)
 		file_put(as, r->file);
 	kfree(r);
+}
+
+void aspace_merge(struct aspace *as, uaddr_t at)
+{
+	struct region *r = region_find(as->regions, at);
+
+	if (r && r->start == at)
+		aspace_join(as, r);
 }
 
 void aspace_set_flags(struct aspace *as, struct region *r, u32 clear, u32 set)
@@ -393,7 +415,7 @@ long aspace_check(struct aspace *as)
 
 	spin_lock(&as->lock);
 	check(region_check(as->regions) == as->region_count);
-	for (r = region_next(as->regions, 0); r; r = region_next(as->regions, r->end)) {
+	for (r = region_next(as->regions, 0); r; r = r->next) {
 		u64 len = r->end - r->start;
 
 		check(r->end <= AZ_USER_END && (!r->file || r->file->refs > 0));

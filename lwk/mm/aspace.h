@@ -70,7 +70,7 @@ struct aspace {
 	u32 region_count;		/* l */
 	uaddr_t zap_start, zap_end;	/* l */
 	u64 taken_back;			/* l: how often Linux was told to let go of frames that it had lent; see fault_linux() */
-	struct region *detached;	/* l: taken out by range_unmap(), linked by right */
+	struct region *detached;	/* l: taken out by range_unmap(), linked by next */
 	struct file_ref *closing;	/* l: nobody uses these any more; to be closed without the lock */
 	struct limbo *limbo;		/* l: frames that Linux may still be writing to, until it is certain that it does not */
 	uaddr_t mmap_top;		/* I: mappings are placed below */
@@ -92,7 +92,7 @@ struct aspace {
 
 /* Steps through all regions that have a part in [from, to). */
 #define for_each_region(as, r, from, to) \
-	for (r = region_next((as)->regions, from); r && r->start < (to); r = region_next((as)->regions, r->end))
+	for (r = region_next((as)->regions, from); r && r->start < (to); r = r->next)
 
 /* ---- aspace.c ---- */
 void aspace_begin(struct aspace *as);			/* returns with the lock held */
@@ -107,10 +107,16 @@ void aspace_uncharge(struct aspace *as, u64 bytes) REQUIRES(as->lock);
 /* Adds a region to tree and counters, removes it. */
 void aspace_add(struct aspace *as, struct region *r) REQUIRES(as->lock);
 void aspace_remove(struct aspace *as, struct region *r) REQUIRES(as->lock);
+/* Gives it other ends, as region_resize(). */
+void aspace_resize(struct aspace *as, struct region *r, uaddr_t start, uaddr_t end) REQUIRES(as->lock);
+/* Adds what @new describes to a region beside it; see region_absorb(). */
+bool aspace_absorb(struct aspace *as, const struct region *new) REQUIRES(as->lock);
 bool region_is_data(const struct region *r);
 /* Makes @at a border of regions, and of entries: none belongs to two regions. 0 or -ENOMEM. */
 long aspace_split(struct aspace *as, uaddr_t at) REQUIRES(as->lock);
-void aspace_merge(struct aspace *as, uaddr_t at) REQUIRES(as->lock);
+/* Joins @r to the region below it if nothing tells them apart; it is gone then. */
+void aspace_join(struct aspace *as, struct region *r) REQUIRES(as->lock);
+void aspace_merge(struct aspace *as, uaddr_t at) REQUIRES(as->lock);	/* the same for the region that begins at @at */
 void aspace_set_flags(struct aspace *as, struct region *r, u32 clear, u32 set) REQUIRES(as->lock);
 /* Copies the first region in [start, end), cut to that; false if there is none. For those who forward region by region. No lock held. */
 bool region_copy_next(struct aspace *as, uaddr_t start, uaddr_t end, struct region *copy);
@@ -123,10 +129,13 @@ bool aspace_extend_stack(struct aspace *as, uaddr_t addr);
 /* ---- unmap.c: emptying and changing ranges; all REQUIRE aspace_begin() and the lock ---- */
 /* Makes @at a border of entries. 0 or -ENOMEM. */
 long range_split(struct aspace *as, uaddr_t at);
-/* Hides all entries and flushes them from the TLBs. Returns true if Linux may have mirrored one: range_zap() must follow. */
-bool range_hide(struct aspace *as, uaddr_t start, uaddr_t end);
-/* As range_hide(), but leaves the flush to the caller, who must do it before anything else if *@flush is true afterwards. */
-bool range_hide_later(struct aspace *as, uaddr_t start, uaddr_t end, bool *flush);
+/*
+ * Hides all entries and flushes them from the TLBs. Returns the bits of all as they were: 0, there are none; if one is pte_mirrored() for
+ * Linux, range_zap() must follow.
+ */
+u64 range_hide(struct aspace *as, uaddr_t start, uaddr_t end);
+/* As range_hide(), but leaves the flush to the caller, who must do it before anything else if an entry was pte_present(). */
+u64 range_hide_later(struct aspace *as, uaddr_t start, uaddr_t end);
 /*
  * Has Linux remove its mirror; drops the lock meanwhile. An error means that the process ends. Others may live on in its memory (vfork), so
  * the entries are visible again then, with what their regions allow; of what is in no region they must stay hidden.
@@ -134,9 +143,9 @@ bool range_hide_later(struct aspace *as, uaddr_t start, uaddr_t end, bool *flush
 long range_zap(struct aspace *as, uaddr_t start, uaddr_t end);
 /*
  * Gives entries the rights @prot again, as far as others agree: whether a frame of Linux may be written only Linux knows, and a shared
- * one must not be. @zapped: range_zap() came before.
+ * one must not be. @zapped: range_zap() came before. Returns the bits of all entries as they were.
  */
-void range_allow(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool zapped);
+u64 range_allow(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool zapped);
 /* Joins all regions from @start to @end that nothing tells apart. */
 void range_merge(struct aspace *as, uaddr_t start, uaddr_t end);
 /* After a zap: the entry forgets its mirror, its frame remembers whether Linux still uses it. */

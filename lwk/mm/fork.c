@@ -131,16 +131,16 @@ static long copy_entries(struct aspace *parent, struct aspace *child, const stru
 
 static long copy_memory(struct aspace *parent, struct aspace *child) REQUIRES(parent->lock)
 {
-	bool mirrored = false, flush = false;
 	struct region *r;
+	u64 seen = 0;
 	long ret = 0;
 
 	for_each_region(parent, r, 0, AZ_USER_END)
-		mirrored |= range_hide_later(parent, r->start, r->end, &flush);
-	if (flush)
+		seen |= range_hide_later(parent, r->start, r->end);
+	if (pte_present(seen))
 		arch_tlb_flush(parent, AZ_USER_START, AZ_USER_END);
 	/* no entry comes or goes while the lock is dropped: faults wait for the end of a zap */
-	if (mirrored)
+	if (pte_mirrored(seen))
 		ret = range_zap(parent, AZ_USER_START, AZ_USER_END);
 	if (ret)
 		return ret;

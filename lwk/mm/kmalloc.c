@@ -24,11 +24,12 @@ struct slab {
 struct class {
 	struct spinlock lock;		/* rank: object */
 	u32 size;			/* I */
+	u32 capacity;			/* I: objects in a slab */
 	struct list partial;		/* c; emptiest not sorted */
 	u32 empty;			/* c: slabs in partial without objects */
 };
 
-#define CLASS(n, bytes)	[n] = { SPINLOCK_INIT, bytes, LIST_INIT(classes[n].partial), 0 }
+#define CLASS(n, bytes)	[n] = { SPINLOCK_INIT, bytes, (PAGE_SIZE - SLAB_HEADER) / (bytes), LIST_INIT(classes[n].partial), 0 }
 
 static struct class classes[] = {
 	CLASS(0, 32), CLASS(1, 64), CLASS(2, 128), CLASS(3, 192), CLASS(4, 256), CLASS(5, 384), CLASS(6, 512), CLASS(7, 768),
@@ -36,11 +37,6 @@ static struct class classes[] = {
 };
 
 _Static_assert(sizeof(struct slab) <= SLAB_HEADER, "slab header");
-
-static u32 class_capacity(const struct class *c)
-{
-	return (PAGE_SIZE - SLAB_HEADER) / c->size;
-}
 
 static struct slab *slab_create(struct class *c)
 {
@@ -57,16 +53,14 @@ static struct slab *slab_create(struct class *c)
 
 static void *slab_take(struct class *c, struct slab *s) REQUIRES(c->lock)
 {
-	u32 i = 0;
+	u32 word = ~s->used[0] ? 0 : 1, bit = __builtin_ctzll(~s->used[word]);
 
-	while (s->used[i / 64] & (1ULL << (i % 64)))
-		i++;
-	s->used[i / 64] |= 1ULL << (i % 64);
+	s->used[word] |= 1ULL << bit;
 	if (s->count++ == 0)
 		c->empty--;
-	if (s->count == class_capacity(c))
+	if (s->count == c->capacity)
 		list_del(&s->link);
-	return (char *)s + SLAB_HEADER + i * c->size;
+	return (char *)s + SLAB_HEADER + (word * 64 + bit) * c->size;
 }
 
 static void *class_alloc(struct class *c)
@@ -117,12 +111,11 @@ void *kmalloc(size_t size)
 /* Returns the slab if it is to be given back: the class keeps one empty slab at most. */
 static struct slab *slab_put(struct class *c, struct slab *s, void *p) REQUIRES(c->lock)
 {
-	u64 offset = (char *)p - (char *)s - SLAB_HEADER;
-	u32 i = offset / c->size;
+	u32 offset = (char *)p - (char *)s - SLAB_HEADER, i = offset / c->size;
 
-	check(offset % c->size == 0 && i < class_capacity(c) && (s->used[i / 64] & (1ULL << (i % 64))));
+	check(offset % c->size == 0 && i < c->capacity && (s->used[i / 64] & (1ULL << (i % 64))));
 	s->used[i / 64] &= ~(1ULL << (i % 64));
-	if (s->count-- == class_capacity(c))
+	if (s->count-- == c->capacity)
 		list_add_tail(&s->link, &c->partial);
 	if (s->count)
 		return NULL;

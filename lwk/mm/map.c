@@ -179,7 +179,7 @@ static u64 range_mapped(struct aspace *as, uaddr_t start, uaddr_t end)
 	struct region *r;
 	u64 bytes = 0;
 
-	for (r = region_next(as->regions, start); r && r->start < end; r = region_next(as->regions, r->end))
+	for (r = region_next(as->regions, start); r && r->start < end; r = r->next)
 		bytes += min(end, r->end) - max(start, r->start);
 	return bytes;
 }
@@ -272,24 +272,32 @@ static void lock_new_in_linux(struct aspace *as, struct region *r)
 	region_lock(as, r, flags);
 }
 
+/* Adds @new, or rather a copy of it: to a region beside it where that is possible, which is what happens to most anonymous memory. */
+static void add_region(struct aspace *as, const struct region *new, struct region *r) REQUIRES(as->lock)
+{
+	if (!new->file && aspace_absorb(as, new)) {
+		kfree(r);
+		return;
+	}
+	*r = *new;
+	aspace_add(as, r);
+	if ((r->flags & REGION_LINUX) && (r->flags & REGION_LOCKED))
+		lock_new_in_linux(as, r);
+	aspace_merge(as, new->end);
+	aspace_merge(as, new->start);
+}
+
 static long map_request(struct aspace *as, const struct request *rq)
 {
-	struct region *r = kmalloc(sizeof(*r));
+	struct region new = { 0 }, *r = kmalloc(sizeof(*r));
 	long ret = -ENOMEM;
-	uaddr_t start, end;
 
 	aspace_begin(as);
 	if (r)
-		ret = map_region(as, rq, r);
+		ret = map_region(as, rq, &new);
 	if (!ret) {
-		start = r->start;
-		end = r->end;
-		aspace_add(as, r);
-		if ((r->flags & REGION_LINUX) && (r->flags & REGION_LOCKED))
-			lock_new_in_linux(as, r);
-		aspace_merge(as, end);
-		aspace_merge(as, start);
-		ret = start;
+		add_region(as, &new, r);
+		ret = new.start;
 	} else {
 		kfree(r);
 		if (rq->file)

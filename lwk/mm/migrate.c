@@ -26,7 +26,7 @@ static long replace(struct aspace *as, const struct region *r, uaddr_t start, u6
 {
 	u64 span = pte_span(pte_load(entry));
 	paddr_t from = pte_frame(pte_load(entry));
-	bool mirrored = range_hide(as, start, start + span);
+	bool mirrored = pte_mirrored(range_hide(as, start, start + span));
 	long ret = mirrored ? range_zap(as, start, start + span) : 0;
 
 	if (ret)

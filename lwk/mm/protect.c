@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * mprotect. Taking rights away follows the order of unmap.c (hide, flush, zap), then the entries come back with less.
+ * mprotect. Taking rights away is a change of entries and a flush. Only where Linux has mirrored one, it follows the order of unmap.c (hide,
+ * flush, zap), and then the entries come back.
  * PROT_NONE hides entries and keeps their frames. A private region that becomes writable is committed as a whole. A protection key (keys.c)
  * changes along with the rights.
  */
@@ -17,25 +18,30 @@ static bool must_charge(const struct region *r, u32 prot)
 	return (prot & PROT_WRITE) && !(r->flags & (REGION_CHARGED | REGION_LAZY | REGION_LINUX));
 }
 
+/* The regions from @first on that begin before @end: the range has been cut at its ends. */
+#define for_each_from(r, first, end)	for (r = first; r && r->start < (end); r = r->next)
+
 /* What is to be committed so that everything in the range is: what was touched there is already. */
-static u64 missing_charge(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
+static u64 missing_charge(struct aspace *as, struct region *first, uaddr_t end, u32 prot) REQUIRES(as->lock)
 {
 	struct region *r;
 	u64 charge = 0;
 
-	for_each_region(as, r, start, end)
+	for_each_from(r, first, end)
 		if (must_charge(r, prot))
 			charge += r->end - r->start - range_touched(as, r->start, r->end);
 	return charge;
 }
 
-static long protect_room(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
+static long protect_room(struct aspace *as, struct region *first, uaddr_t end, u32 prot) REQUIRES(as->lock)
 {
 	struct region *r;
 	u64 data = 0;
 
-	for_each_region(as, r, start, end) {
-		if ((prot & PROT_WRITE) && !region_is_data(r) && !(r->flags & (REGION_SHARED | REGION_SMALL)))
+	if (!(prot & PROT_WRITE))
+		return 0;
+	for_each_from(r, first, end) {
+		if (!region_is_data(r) && !(r->flags & (REGION_SHARED | REGION_SMALL)))
 			data += r->end - r->start;
 	}
 	if (data && as->data + data > as->limit_data)
@@ -44,21 +50,22 @@ static long protect_room(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot
 }
 
 /* What forbids the rights to all of [start, *end), which begins and ends where regions do; what comes before that may have them. */
-static long protect_obstacle(struct aspace *as, uaddr_t start, uaddr_t *end, u32 prot) REQUIRES(as->lock)
+static long protect_obstacle(struct region *first, uaddr_t start, uaddr_t *end, u32 prot)
 {
+	struct region *r = first;
 	long err = 0;
 
 	while (start < *end && !err) {
-		struct region *r = region_find(as->regions, start);
-
-		if (!r)
+		if (!r || r->start != start)
 			err = -ENOMEM;
 		else if ((r->flags & REGION_KERNEL) && (prot & PROT_WRITE))
 			err = -EACCES;
-		if (err)
+		if (err) {
 			*end = start;
-		else
+		} else {
 			start = r->end;
+			r = r->next;
+		}
 	}
 	return err;
 }
@@ -67,12 +74,12 @@ static long protect_obstacle(struct aspace *as, uaddr_t start, uaddr_t *end, u32
  * Linux's own mappings keep in step, up to where Linux refuses: EACCES for a file that is open for reading only. Drops the lock
  * meanwhile.
  */
-static long protect_linux(struct aspace *as, uaddr_t start, uaddr_t *end, u32 prot) REQUIRES(as->lock)
+static long protect_linux(struct aspace *as, struct region *first, uaddr_t *end, u32 prot) REQUIRES(as->lock)
 {
 	struct region *r;
 	long ret;
 
-	for_each_region(as, r, start, *end) {
+	for_each_from(r, first, *end) {
 		uaddr_t from = r->start;
 
 		if (!(r->flags & REGION_LINUX))
@@ -89,12 +96,12 @@ static long protect_linux(struct aspace *as, uaddr_t start, uaddr_t *end, u32 pr
 }
 
 /* Returns true if a region had a right that it loses now, or may lose with another key. */
-static bool protect_regions(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
+static bool protect_regions(struct aspace *as, struct region *first, uaddr_t end, u32 prot) REQUIRES(as->lock)
 {
 	bool reduced = false;
 	struct region *r;
 
-	for_each_region(as, r, start, end) {
+	for_each_from(r, first, end) {
 		bool was_data = region_is_data(r);
 		u32 now;
 
@@ -115,9 +122,9 @@ static bool protect_regions(struct aspace *as, uaddr_t start, uaddr_t end, u32 p
 	return reduced;
 }
 
-void range_allow(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool zapped)
+u64 range_allow(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool zapped)
 {
-	u64 span, *entry;
+	u64 span, *entry, seen = 0;
 
 	for_each_entry(as->pgd, entry, start, end, span) {
 		u64 e = pte_load(entry);
@@ -126,53 +133,84 @@ void range_allow(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool z
 			entry_settle(entry, span);
 		/* a write fault will ask Linux, or give the page a frame of its own */
 		if ((e & AZ_PTE_COW) || ((e & AZ_PTE_FOREIGN) && !pte_writable(e)))
-			pte_protect(entry, prot_unwritable(prot));
+			seen |= pte_protect(entry, prot_unwritable(prot));
 		else
-			pte_protect(entry, prot);
+			seen |= pte_protect(entry, prot);
 	}
+	return seen;
 }
 
 void range_merge(struct aspace *as, uaddr_t start, uaddr_t end)
 {
-	while (start <= end) {
-		struct region *r;
+	struct region *r = region_next(as->regions, start), *next;
 
-		aspace_merge(as, start);
-		r = region_next(as->regions, start);
-		if (!r)
-			break;
-		start = r->end;
+	for (; r && r->start <= end; r = next) {
+		next = r->next;
+		aspace_join(as, r);
 	}
+}
+
+static u64 allow_regions(struct aspace *as, struct region *first, uaddr_t end, bool zapped) REQUIRES(as->lock)
+{
+	struct region *r;
+	u64 seen = 0;
+
+	for_each_from(r, first, end)
+		seen |= range_allow(as, r->start, r->end, r->prot, zapped);
+	return seen;
+}
+
+/*
+ * Entries get the rights of their regions. If some are taken away, that is all once the TLBs are flushed, unless Linux has a mirror: it may
+ * be one with the old rights, so it is zapped, while the entries are hidden, so that Linux makes no new one meanwhile.
+ */
+static long protect_entries(struct aspace *as, struct region *first, uaddr_t end, bool reduced) REQUIRES(as->lock)
+{
+	uaddr_t start = first->start;
+	u64 seen = allow_regions(as, first, end, false);
+	long ret;
+
+	if (reduced && pte_present(seen))
+		arch_tlb_flush(as, start, end);
+	if (!reduced || !pte_mirrored(seen))
+		return 0;
+	range_hide(as, start, end);
+	ret = range_zap(as, start, end);
+	if (!ret)
+		allow_regions(as, first, end, true);
+	return ret;
 }
 
 /* As Linux: an obstacle is told when all before it is done. */
 static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
 {
-	bool mirrored = false;
 	long ret, obstacle, refusal;
-	struct region *r;
+	struct region *first;
 	u64 charge;
 
 	if (aspace_split(as, start) || aspace_split(as, end))
 		return -ENOMEM;
-	obstacle = protect_obstacle(as, start, &end, prot);
-	ret = protect_room(as, start, end, prot);
+	first = region_next(as->regions, start);
+	obstacle = protect_obstacle(first, start, &end, prot);
+	if (start == end)
+		return obstacle;
+	ret = protect_room(as, first, end, prot);
 	if (ret)
 		return ret;
-	charge = missing_charge(as, start, end, prot);
+	charge = missing_charge(as, first, end, prot);
 	if (!aspace_promise(as, charge))
 		return -ENOMEM;
-	refusal = protect_linux(as, start, &end, prot);
+	refusal = protect_linux(as, first, &end, prot);
 	/* pages that were touched while Linux was asked have been charged by themselves */
-	aspace_uncharge(as, charge - missing_charge(as, start, end, prot));
-	if (protect_regions(as, start, end, prot))
-		mirrored = range_hide(as, start, end);
-	if (mirrored)
-		ret = range_zap(as, start, end);
+	if (charge)
+		aspace_uncharge(as, charge - missing_charge(as, first, end, prot));
+	if (start < end) {
+		bool reduced = protect_regions(as, first, end, prot);
+
+		ret = protect_entries(as, first, end, reduced);
+	}
 	if (ret)
 		return ret;
-	for_each_region(as, r, start, end)
-		range_allow(as, r->start, r->end, r->prot, mirrored);
 	return refusal ? refusal : obstacle;
 }
 

@@ -52,7 +52,7 @@ void aspace_query(struct aspace *as, struct az_query *q)
 	struct region *r;
 
 	spin_lock(&as->lock);
-	for (r = region_next(as->regions, q->from); r && count < AZ_QUERY_REGIONS; r = region_next(as->regions, r->end))
+	for (r = region_next(as->regions, q->from); r && count < AZ_QUERY_REGIONS; r = r->next)
 		answer(as, r, &q->region[count++]);
 	spin_unlock(&as->lock);
 	q->count = count;

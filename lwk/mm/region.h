@@ -47,10 +47,10 @@ struct region {
 	u64 offset;		/* in the file, of start */
 	struct policy policy;	/* mbind; MPOL_DEFAULT: the thread's */
 
-	struct region *left, *right;
+	struct region *prev, *next;	/* by address */
+	struct region *left, *right, *up;
 	u32 priority;		/* heap order keeps the tree balanced */
-	uaddr_t first, last;	/* smallest start and largest end below here */
-	u64 gap;		/* largest hole between regions below here */
+	u64 gap;		/* largest hole before a region, here and below */
 };
 
 static inline bool policy_is_same(const struct policy *a, const struct policy *b)
@@ -64,9 +64,15 @@ struct region *region_next(struct region *tree, uaddr_t addr);
 struct region *region_find(struct region *tree, uaddr_t addr);
 void region_insert(struct region **tree, struct region *r);
 void region_remove(struct region **tree, struct region *r);
+/* Gives @r other ends, with the same neighbours; what is left of a file stays where it was. */
+void region_resize(struct region *r, uaddr_t start, uaddr_t end);
+/* Extends a region beside @new, which is in no tree, by it. False: nothing may be extended, or two regions and @new become one. */
+bool region_absorb(struct region *tree, const struct region *new);
 /* Cuts the region that contains @at strictly inside in two. Returns the new upper part, NULL when memory is short. */
 struct region *region_split(struct region **tree, struct region *r, uaddr_t at);
-/* Joins the regions that meet at @at if nothing tells them apart. Returns the one to free, no longer in the tree, or NULL. */
+/* Joins @r to the one below it if they meet and nothing tells them apart. True: @r is no longer in the tree, and to be freed. */
+bool region_join(struct region **tree, struct region *r);
+/* Joins the regions that meet at @at in that way. Returns the one to free, or NULL. */
 struct region *region_merge(struct region **tree, uaddr_t at);
 /* Highest start of @len free bytes in [@low, @high), a multiple of @align; 0 if none. */
 uaddr_t region_gap(struct region *tree, uaddr_t low, uaddr_t high, u64 len, u64 align);

@@ -153,7 +153,7 @@ static long move_memory(struct aspace *as, const struct remap_args *a) REQUIRES(
 {
 	long ret = make_places(as, a);
 
-	if (!ret && range_hide(as, a->addr, a->addr + a->old_len))
+	if (!ret && pte_mirrored(range_hide(as, a->addr, a->addr + a->old_len)))
 		ret = range_zap(as, a->addr, a->addr + a->old_len);
 	if (!ret)
 		move_entries(as, a);

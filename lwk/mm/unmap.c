@@ -28,27 +28,22 @@ long range_split(struct aspace *as, uaddr_t at)
 	return 0;
 }
 
-bool range_hide_later(struct aspace *as, uaddr_t start, uaddr_t end, bool *flush)
+u64 range_hide_later(struct aspace *as, uaddr_t start, uaddr_t end)
 {
-	bool mirrored = false;
-	u64 span, *entry;
+	u64 span, *entry, seen = 0;
 
-	for_each_entry(as->pgd, entry, start, end, span) {
-		u64 old = pte_hide(entry);
-
-		*flush |= pte_present(old);
-		mirrored |= !!(old & AZ_PTE_MIRRORED);
-	}
-	return mirrored;
+	for_each_entry(as->pgd, entry, start, end, span)
+		seen |= pte_hide(entry);
+	return seen;
 }
 
-bool range_hide(struct aspace *as, uaddr_t start, uaddr_t end)
+u64 range_hide(struct aspace *as, uaddr_t start, uaddr_t end)
 {
-	bool flush = false, mirrored = range_hide_later(as, start, end, &flush);
+	u64 seen = range_hide_later(as, start, end);
 
-	if (flush)
+	if (pte_present(seen))
 		arch_tlb_flush(as, start, end);
-	return mirrored;
+	return seen;
 }
 
 long range_zap(struct aspace *as, uaddr_t start, uaddr_t end)
@@ -123,7 +118,7 @@ static void range_detach(struct aspace *as, uaddr_t start, uaddr_t end)
 
 	while ((r = region_next(as->regions, start)) && r->start < end) {
 		aspace_remove(as, r);
-		r->right = as->detached;
+		r->next = as->detached;
 		as->detached = r;
 	}
 }
@@ -151,18 +146,22 @@ static void region_block(struct aspace *as, struct region *r)
 	aspace_add(as, r);
 }
 
-/* Gives up what is behind the regions in as->detached, unless Linux had to zap its mirror and did not: @zapped is that error, or 0. */
-static long detached_free(struct aspace *as, long zapped)
+/*
+ * Gives up what is behind the regions in as->detached, which had entries if @touched, unless Linux had to zap its mirror and did not:
+ * @zapped is that error, or 0.
+ */
+static long detached_free(struct aspace *as, bool touched, long zapped)
 {
 	long ret = zapped, err;
 	struct region *r;
 
 	while ((r = as->detached)) {
-		as->detached = r->right;
+		as->detached = r->next;
 		err = zapped;
 		if (!zapped) {
 			err = r->flags & REGION_LINUX ? unmap_in_linux(as, r) : 0;
-			range_free(as, r->start, r->end, r->flags & REGION_CHARGED);
+			if (touched)
+				range_free(as, r->start, r->end, r->flags & REGION_CHARGED);
 			if (r->flags & REGION_CHARGED)
 				aspace_uncharge(as, r->end - r->start);
 		}
@@ -178,16 +177,52 @@ static long detached_free(struct aspace *as, long zapped)
 	return ret;
 }
 
-long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end)
+static long unmap_any(struct aspace *as, uaddr_t start, uaddr_t end) REQUIRES(as->lock)
 {
 	long zapped = 0;
+	u64 seen;
 
 	if (aspace_split(as, start) || aspace_split(as, end))
 		return -ENOMEM;
 	range_detach(as, start, end);
-	if (range_hide(as, start, end))
+	seen = range_hide(as, start, end);
+	if (pte_mirrored(seen))
 		zapped = range_zap(as, start, end);
-	return detached_free(as, zapped);
+	return detached_free(as, seen, zapped);
+}
+
+/* The upper or the lower part of @r goes. */
+static long unmap_part(struct aspace *as, struct region *r, uaddr_t start, uaddr_t end) REQUIRES(as->lock)
+{
+	bool charged = r->flags & REGION_CHARGED, lower = r->start == start;
+	long ret;
+	u64 seen;
+
+	if (range_split(as, lower ? end : start))
+		return -ENOMEM;
+	seen = range_hide(as, start, end);
+	if (pte_mirrored(seen)) {	/* that may fail, and then what is left needs a region */
+		ret = unmap_any(as, start, end);
+		if (ret == -ENOMEM)
+			range_allow(as, start, end, r->prot, false);
+		return ret;
+	}
+	aspace_resize(as, r, lower ? end : r->start, lower ? r->end : start);
+	if (seen)
+		range_free(as, start, end, charged);
+	if (charged)
+		aspace_uncharge(as, end - start);
+	return 0;
+}
+
+/* Most of what munmap is asked to remove is one end of a region: that becomes smaller. */
+long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	struct region *r = region_find(as->regions, start);
+
+	if (r && end <= r->end && (r->start == start) != (r->end == end) && !(r->flags & REGION_LINUX))
+		return unmap_part(as, r, start, end);
+	return unmap_any(as, start, end);
 }
 
 long aspace_unmap(struct aspace *as, uaddr_t addr, u64 len)
@@ -207,12 +242,14 @@ long aspace_unmap(struct aspace *as, uaddr_t addr, u64 len)
 static long range_drop(struct aspace *as, struct region *r, uaddr_t start, uaddr_t end)
 {
 	long ret = 0;
+	u64 seen;
 
 	if (range_split(as, start) || range_split(as, end))
 		return -ENOMEM;
-	if (range_hide(as, start, end))
+	seen = range_hide(as, start, end);
+	if (pte_mirrored(seen))
 		ret = range_zap(as, start, end);
-	if (!ret)
+	if (seen && !ret)
 		range_free(as, start, end, r->flags & REGION_CHARGED);
 	return ret;
 }

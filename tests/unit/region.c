@@ -95,6 +95,46 @@ static void split_and_merge(void **state)
 	assert_null(region_merge(&tree, page(5)));
 }
 
+static void what_is_beside_is_absorbed(void **state)
+{
+	struct region *a = make(2, 4, 1), *b = make(6, 8, 1), new = { .start = page(4), .end = page(5), .prot = 1 };
+
+	assert_true(region_absorb(tree, &new));
+	assert_int_equal(a->end, page(5));
+	new.start = page(5);
+	new.end = page(6);
+	assert_false(region_absorb(tree, &new));	/* all three would be one */
+	new.prot = 2;
+	assert_false(region_absorb(tree, &new));
+	b->prot = 2;
+	assert_true(region_absorb(tree, &new));
+	assert_int_equal(b->start, page(5));
+	assert_int_equal(region_check(tree), 2);
+	assert_false(region_join(&tree, a));
+	assert_false(region_join(&tree, b));
+	b->prot = 1;
+	assert_true(region_join(&tree, b));
+	kfree(b);
+	assert_int_equal(a->end, page(8));
+	assert_int_equal(region_check(tree), 1);
+}
+
+static void resized_files_stay_where_they_are(void **state)
+{
+	struct file_ref file = { .refs = 1 };
+	struct region *r = make(2, 6, 1);
+
+	make(9, 10, 1);
+	r->file = &file;
+	r->offset = 0x5000;
+	region_resize(r, page(3), page(5));
+	assert_int_equal(r->offset, 0x6000);
+	assert_int_equal(region_gap(tree, page(0), page(10), 4 * PAGE_SIZE, PAGE_SIZE), page(5));
+	region_resize(r, page(1), page(6));
+	assert_int_equal(r->offset, 0x4000);
+	assert_int_equal(region_check(tree), 2);
+}
+
 static uaddr_t model_gap(u32 low, u32 high, u32 len, u32 align)
 {
 	for (u32 start = high - len + 1; start-- > low;) {
@@ -125,6 +165,25 @@ static void compare(u32 *seed)
 			 model_gap(low, high, len, align));
 }
 
+/* Gives @r one more page or one less, at either end. */
+static void resize(struct region *r, u32 *seed)
+{
+	u32 start = (r->start - BASE) / PAGE_SIZE, end = (r->end - BASE) / PAGE_SIZE;
+	u32 from = start, to = end;
+
+	switch (next_random(seed) % 4) {
+	case 0: from += end - start > 1; break;
+	case 1: to -= end - start > 1; break;
+	case 2: from -= start && !model[start - 1]; break;
+	default: to += end < PAGES && !model[end];
+	}
+	region_resize(r, page(from), page(to));
+	for (u32 i = start; i < end; i++)
+		model[i] = 0;
+	for (u32 i = from; i < to; i++)
+		model[i] = r->prot;
+}
+
 static void random_against_model(void **state)
 {
 	u32 seed = 7, serial = 0;
@@ -139,6 +198,8 @@ static void random_against_model(void **state)
 			r->prot = ++serial;
 			for (uaddr_t a = r->start; a < r->end; a += PAGE_SIZE)
 				model[(a - BASE) / PAGE_SIZE] = serial;
+		} else if (r && next_random(&seed) % 2) {
+			resize(r, &seed);
 		} else if (r) {
 			for (uaddr_t a = r->start; a < r->end; a += PAGE_SIZE)
 				model[(a - BASE) / PAGE_SIZE] = 0;
@@ -175,6 +236,8 @@ int main(void)
 		cmocka_unit_test_teardown(empty_tree, teardown),
 		cmocka_unit_test_teardown(borders_belong_to_the_upper_region, teardown),
 		cmocka_unit_test_teardown(split_and_merge, teardown),
+		cmocka_unit_test_teardown(what_is_beside_is_absorbed, teardown),
+		cmocka_unit_test_teardown(resized_files_stay_where_they_are, teardown),
 		cmocka_unit_test_teardown(random_against_model, teardown),
 		cmocka_unit_test_teardown(stays_shallow, teardown),
 	};

@@ -130,12 +130,19 @@ static u64 *next_in(u64 *table, u32 level, uaddr_t *addr, uaddr_t end)
 
 u64 *pt_first(u64 *pgd, uaddr_t *addr, uaddr_t end, u64 *span)
 {
-	u64 *entry = *addr < end ? next_in(pgd, LEVELS - 1, addr, end) : NULL;
+	u64 *entry;
 
-	if (entry) {
+	if (*addr >= end)
+		return NULL;
+	entry = pt_find(pgd, *addr, span);
+	if (!entry || !pte_load(entry)) {	/* the search begins where something may be; often that is behind the end */
+		*addr = ALIGN_DOWN(*addr, *span) + *span;
+		entry = *addr < end ? next_in(pgd, LEVELS - 1, addr, end) : NULL;
+		if (!entry)
+			return NULL;
 		*span = pte_span(pte_load(entry));
-		*addr = ALIGN_DOWN(*addr, *span);
 	}
+	*addr = ALIGN_DOWN(*addr, *span);
 	return entry;
 }
 
@@ -189,11 +196,11 @@ u64 pte_make(paddr_t frame, u32 prot, u64 span)
 	return span == LARGE_SIZE ? e | PTE_LARGE : e;
 }
 
-void pte_protect(u64 *entry, u32 prot)
+u64 pte_protect(u64 *entry, u32 prot)
 {
-	u64 e = pte_load(entry);
+	u64 e = pte_load(entry), rights = protection(prot);
 
-	while (!__atomic_compare_exchange_n(entry, &e, (e & ~PTE_PROTECTION) | protection(prot), false,
-					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	while (!__atomic_compare_exchange_n(entry, &e, (e & ~PTE_PROTECTION) | rights, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		;
+	return e;
 }

@@ -47,6 +47,11 @@ static inline bool pte_present(u64 e)
 	return e & PTE_PRESENT;
 }
 
+static inline bool pte_mirrored(u64 e)
+{
+	return e & AZ_PTE_MIRRORED;
+}
+
 static inline bool pte_writable(u64 e)
 {
 	return e & PTE_WRITE;
@@ -96,7 +101,7 @@ static inline u64 *pt_make_after(u64 *pgd, u64 *before, uaddr_t addr, u64 span)
 	for ((entry) = pt_first(pgd, &(addr), end, &(span)); (entry);		\
 	     (entry) = pt_after(pgd, entry, &(addr), end, &(span)))
 
-/* Changes what is allowed; frame and software bits stay, whatever the driver does meanwhile. */
-void pte_protect(u64 *entry, u32 prot);
+/* Changes what is allowed; frame and software bits stay, whatever the driver does meanwhile. Returns the entry as it was. */
+u64 pte_protect(u64 *entry, u32 prot);
 
 #endif
