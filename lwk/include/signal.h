@@ -34,6 +34,8 @@
 #define MINSIGSTKSZ	2048	/* a frame may need more (AT_MINSIGSTKSZ); Linux asks for that only with strict_sas_size */
 
 #define SI_KERNEL	0x80
+#define SI_TKILL	(-6)
+#define SIGRTMIN	32	/* the kernel's: from here on signals are queued, and Linux counts them */
 #define SEGV_PKUERR	4
 #define BUS_ADRERR	2
 #define AUDIT_ARCH_X86_64	0xc000003eu

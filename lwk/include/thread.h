@@ -157,6 +157,8 @@ struct spare {				/* a twin that serves no thread yet: proc/spare.c */
 	u32 stamp;
 };
 
+#define UID_UNKNOWN	(~0u)
+
 struct proc {
 	struct spinlock lock;
 	u32 index;			/* I: in procs */
@@ -165,6 +167,7 @@ struct proc {
 	struct aspace *aspace;		/* I */
 	struct budget *budget;		/* I until it starts: a new program's, which has no address space before */
 	struct thread *first;		/* I until it starts */
+	u32 uid;			/* I: Linux's real one, for threads with stamp 0; UID_UNKNOWN if that is not certain */
 	bool forked;			/* I: begun by fork(2) or the like, not with a program */
 	bool shares_memory;		/* I: the address space is its parent's, whose counters it keeps */
 	struct list threads;		/* p */

@@ -164,6 +164,7 @@ static long exec(struct frame *f, struct elf_image *image, u32 *fault)
 	}
 	if (ret)
 		return ret;
+	proc->uid = x.uid;
 	proc->vdso_base = vdso_map(proc->aspace);
 	ret = build_stack(&x, block, scratch, program, interp);
 	if (ret < 0)

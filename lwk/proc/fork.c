@@ -127,6 +127,7 @@ void nascent_drop_orphans(const struct proc *parent)
 
 static void inherit_process(struct proc *child, struct proc *parent, u64 flags)
 {
+	child->uid = current_thread()->stamp ? UID_UNKNOWN : parent->uid;
 	child->vdso_base = parent->vdso_base;
 	child->forked = true;
 	child->membarrier = parent->membarrier;

@@ -61,6 +61,44 @@ static u64 told_class(const struct proc *proc, u32 sig, uaddr_t handler)
 	return proc->claims[sig - 1] || proc->claimed & SIGBIT(sig) ? CLASS_HANDLER : handler_class(handler);
 }
 
+/* ---- A thread signals itself ---- */
+
+/*
+ * raise(3) and the like: nobody else has a part in it, and Linux would only send the signal back. Not those that Linux queues and limits,
+ * and only while it is certain which user Linux would name as the sender.
+ */
+static bool is_own_business(const struct thread *t, u32 sig)
+{
+	uaddr_t handler;
+
+	if (sig < 1 || sig >= SIGRTMIN || t->sigmask & SIGBIT(sig) || t->stamp || t->proc->uid == UID_UNKNOWN)
+		return false;
+	handler = signal_action(t->proc, sig).handler;
+	return handler != SIG_DFL && handler != SIG_IGN;
+}
+
+static void signal_oneself(struct thread *t, u32 sig)
+{
+	u32 info[32] = { sig, 0, SI_TKILL, 0, t->pid, t->proc->uid };
+
+	signal_post(t, (const u8 *)info);
+}
+
+long sys_tkill(struct frame *f, int tid, int sig)
+{
+	struct thread *t = current_thread();
+
+	if ((u32)tid != t->tid || !is_own_business(t, sig))
+		return forward_call(f->orig_ax, f);
+	signal_oneself(t, sig);
+	return 0;
+}
+
+long sys_tgkill(struct frame *f, int pid, int tid, int sig)
+{
+	return (u32)pid == current_thread()->pid ? sys_tkill(f, tid, sig) : forward_call(f->orig_ax, f);
+}
+
 /* ---- Actions ---- */
 
 static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new, struct ksigaction *old)

@@ -7,6 +7,8 @@
 #undef SS_ONSTACK
 #undef SS_DISABLE
 #undef SI_KERNEL
+#undef SI_TKILL
+#undef SIGRTMIN
 #undef SEGV_PKUERR
 #undef MINSIGSTKSZ
 #include "proc/signal.c"
@@ -40,8 +42,11 @@ long forward(u32 nr, const u64 arg[6])
 	return 0;
 }
 
+static u32 forwards;
+
 long forward_call(u64 nr, struct frame *f)
 {
+	forwards++;
 	return 0;
 }
 
@@ -286,6 +291,40 @@ static void a_handler_for_once(void **state)
 	assert_int_equal(signal_action(&proc, SIGUSR1).handler, SIG_DFL);
 }
 
+/* What Linux has no part in does not go there. */
+static void a_thread_signals_itself(void **state)
+{
+	struct frame f = { 0 };
+
+	host_thread->pid = 7;
+	host_thread->tid = 8;
+	forwards = 0;
+	assert_int_equal(sys_tgkill(&f, 7, 8, SIGUSR1), 0);	/* Linux performs the default action */
+	set_handler(SIGUSR1, HANDLER);
+	set_handler(34, HANDLER);
+	sys_tgkill(&f, 7, 9, SIGUSR1);
+	sys_tgkill(&f, 6, 8, SIGUSR1);
+	sys_tkill(&f, 8, 34);
+	sys_tkill(&f, 8, 0);
+	host_thread->sigmask = SIGBIT(SIGUSR1);
+	sys_tkill(&f, 8, SIGUSR1);
+	host_thread->sigmask = 0;
+	host_thread->stamp = 1;
+	sys_tkill(&f, 8, SIGUSR1);
+	host_thread->stamp = 0;
+	proc.uid = UID_UNKNOWN;
+	sys_tkill(&f, 8, SIGUSR1);
+	proc.uid = 1000;
+	assert_int_equal(forwards, 8);
+	assert_int_equal(host_thread->sigpending, 0);
+	assert_int_equal(sys_tgkill(&f, 7, 8, SIGUSR1), 0);
+	assert_int_equal(forwards, 8);
+	deliver_all(host_thread);
+	assert_int_equal(frames, 1);
+	assert_int_equal(framed[0], SIGUSR1);
+	assert_int_equal(framed_code[0], SI_TKILL);
+}
+
 #define ROUNDS	500
 
 static void *change_often(void *arg)
@@ -330,7 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(linux_is_told_of_handlers), TEST(a_signal_has_its_default_action_when_nobody_waits),
 		TEST(waits_that_begin_and_end_together), TEST(an_awaited_signal_is_not_missed), TEST(faults_come_first),
-		TEST(a_frame_without_a_place_is_a_fault), TEST(a_handler_for_once), TEST(actions_are_copied_whole), TEST(alternate_stacks_have_linuxs_least_size),
+		TEST(a_frame_without_a_place_is_a_fault), TEST(a_handler_for_once), TEST(a_thread_signals_itself), TEST(actions_are_copied_whole), TEST(alternate_stacks_have_linuxs_least_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
