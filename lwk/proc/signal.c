@@ -63,7 +63,7 @@ void signal_post(struct thread *t, const u8 info[128])
 	}
 	spin_lock(&t->proc->lock);
 	next = t->sigpending & ~t->sigmask;
-	t->sigpending |= SIGBIT(sig);
+	__atomic_store_n(&t->sigpending, t->sigpending | SIGBIT(sig), __ATOMIC_RELAXED);
 	if (q) {
 		memcpy(q->info, info, sizeof(q->info));
 		list_add_tail(&q->link, &t->sigqueue);
@@ -85,6 +85,9 @@ u32 signal_dequeue(struct thread *t, u64 wanted, u8 info[128])
 	bool more = false;
 	u32 sig = 0;
 
+	/* signal_post() interrupts the thread afterwards, so it will look again */
+	if (!(__atomic_load_n(&t->sigpending, __ATOMIC_RELAXED) & wanted))
+		return 0;
 	spin_lock(&t->proc->lock);
 	list_for_each_safe(at, next, &t->sigqueue) {
 		struct sigqueue *q = list_entry(at, struct sigqueue, link);
@@ -106,7 +109,7 @@ u32 signal_dequeue(struct thread *t, u64 wanted, u8 info[128])
 		*(u32 *)info = sig;
 	}
 	if (sig && !more)
-		t->sigpending &= ~SIGBIT(sig);
+		__atomic_store_n(&t->sigpending, t->sigpending & ~SIGBIT(sig), __ATOMIC_RELAXED);
 	spin_unlock(&t->proc->lock);
 	return sig;
 }

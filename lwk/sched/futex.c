@@ -521,7 +521,7 @@ static bool is_for_linux(u32 op, uaddr_t addr, uaddr_t addr2, long *err)
 }
 
 /* @timeout is a pointer for waits, and a second count for the others. */
-long sys_futex(struct frame *f, uaddr_t addr, int op, unsigned int value, uaddr_t timeout, uaddr_t addr2, unsigned int value3)
+static long futex_any(struct frame *f, uaddr_t addr, int op, unsigned int value, uaddr_t timeout, uaddr_t addr2, unsigned int value3)
 {
 	u32 command = FUTEX_COMMAND(op);
 	bool timed = has_timeout(command) && timeout;
@@ -555,4 +555,19 @@ long sys_futex(struct frame *f, uaddr_t addr, int op, unsigned int value, uaddr_
 		return futex_wake_op(addr, addr2, value, timeout, value3);
 	}
 	return futex_pi(op, &move, value, wait.end);
+}
+
+/* Most calls are plain ones for private words, for which there is nothing else to look at. */
+long sys_futex(struct frame *f, uaddr_t addr, int op, unsigned int value, uaddr_t timeout, uaddr_t addr2, unsigned int value3)
+{
+	struct wait wait = { addr, value, FUTEX_MATCH_ANY, NULL };
+	bool wakes = op == (FUTEX_WAKE | FUTEX_PRIVATE);
+	long err;
+
+	if (!wakes && (op != (FUTEX_WAIT | FUTEX_PRIVATE) || timeout))
+		return futex_any(f, addr, op, value, timeout, addr2, value3);
+	err = futex_check_word(addr, FUTEX_PRIVATE);
+	if (err)
+		return err;
+	return wakes ? futex_wake(addr, value, FUTEX_MATCH_ANY) : futex_wait(&wait);
 }
