@@ -49,6 +49,9 @@
 #define AZ_PTE_FOREIGN		(1ULL << 11)	/* [L] frame belongs to Linux; never freed, never mirrored */
 #define AZ_PTE_COW		(1ULL << 52)	/* [L] other address spaces may have the frame: not writable, never mirrored */
 
+/* Of an entry that leads to a table of pages: the LWK has looked through the table and found nothing, and has put nothing in since. */
+#define AZ_PTE_EMPTY		(1ULL << 53)	/* [L] */
+
 /* ---- Image header: the first bytes of azalea.img ------------------------------------------------------------- */
 
 /* A flat image, copied to the start of the first range and mapped at AZ_IMAGE_BASE. Offsets from its start, page aligned. */

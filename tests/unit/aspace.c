@@ -413,6 +413,27 @@ static void heap(void **state)
 	aspace_check(as);
 }
 
+/* A table that a walk has found empty is passed over by the next one, until there is something again. */
+static void empty_tables(void **state)
+{
+	uaddr_t a = map_anon(0, 4 * MB, RW, NORESERVE), b = a + 5 * PAGE_SIZE;
+	u64 span, *entry;
+
+	assert_int_equal(aspace_advise(as, a, 4 * MB, MADV_NOHUGEPAGE), 0);
+	for (u32 round = 0; round < 3; round++) {
+		assert_int_equal(fault(b, FAULT_WRITE), 0);
+		assert_true(resident > 0);
+		aspace_check(as);
+		assert_int_equal(aspace_advise(as, a, 4 * MB, MADV_DONTNEED), 0);
+		assert_int_equal(resident, 0);
+		aspace_check(as);	/* walks through all */
+		entry = pt_find(as->pgd, b, &span);
+		pte_set(entry, 1);	/* behind everybody's back */
+		assert_null(pt_first(as->pgd, &(uaddr_t){ a }, a + 4 * MB, &span));
+		pte_set(entry, 0);
+	}
+}
+
 static void advice(void **state)
 {
 	uaddr_t a = map_anon(0, 4 * MB, RW, POPULATE);
@@ -527,7 +548,7 @@ int main(void)
 		T(frames_are_zeroed_again), T(partial_unmap_splits_large_pages), T(unmap_errors_and_holes), T(fixed_replaces),
 		T(protect_keeps_contents), T(protect_errors), T(protect_checks_before_linux_acts), T(commitment_by_kind),
 		T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process), T(text_fits_when_nothing_else_does),
-		T(limits_of_the_process), T(heap), T(advice), T(populate), T(populate_lets_others_in),
+		T(limits_of_the_process), T(heap), T(empty_tables), T(advice), T(populate), T(populate_lets_others_in),
 		T(kernel_half_is_the_kernels), T(one_space_of_two_processes), T(too_many_regions),
 	};
 

@@ -83,6 +83,8 @@ u64 *pt_make(u64 *pgd, uaddr_t addr, u64 span)
 			pte_set(entry, e);
 		} else if (!is_table(e)) {
 			return NULL;
+		} else if (e & AZ_PTE_EMPTY) {
+			pte_set(entry, e & ~AZ_PTE_EMPTY);
 		}
 		table = table_of(e);
 	}
@@ -97,6 +99,22 @@ static bool line_is_empty(const u64 *entry)
 	for (u32 i = 0; i < LINE_ENTRIES; i++)
 		any |= __atomic_load_n(&entry[i], __ATOMIC_RELAXED);
 	return !any;
+}
+
+static u64 *next_in(u64 *table, u32 level, uaddr_t *addr, uaddr_t end);
+
+/* The same in the table below @entry, of @level. If that is a table of pages without any, nobody looks there again before one is made. */
+static u64 *next_below(u64 *entry, u32 level, uaddr_t *addr, uaddr_t end)
+{
+	bool all = level == 1 && !(*addr & (LARGE_SIZE - 1)) && end - *addr >= LARGE_SIZE;
+	u64 e = pte_load(entry), *found;
+
+	if (e & AZ_PTE_EMPTY)
+		return NULL;
+	found = next_in(table_of(e), level - 1, addr, end);
+	if (!found && all)
+		pte_set(entry, e | AZ_PTE_EMPTY);
+	return found;
 }
 
 /* The first entry that is not empty in the part of @table from *@addr to @end; moves *@addr there. */
@@ -121,7 +139,7 @@ static u64 *next_in(u64 *table, u32 level, uaddr_t *addr, uaddr_t end)
 		if (n != first)
 			*addr = n << shift;
 		if (level && is_table(e))
-			entry = next_in(table_of(e), level - 1, addr, end);
+			entry = next_below(entry, level, addr, end);
 		if (entry)
 			return entry;
 	}
@@ -135,9 +153,14 @@ u64 *pt_first(u64 *pgd, uaddr_t *addr, uaddr_t end, u64 *span)
 	if (*addr >= end)
 		return NULL;
 	entry = pt_find(pgd, *addr, span);
-	if (!entry || !pte_load(entry)) {	/* the search begins where something may be; often that is behind the end */
-		*addr = ALIGN_DOWN(*addr, *span) + *span;
-		entry = *addr < end ? next_in(pgd, LEVELS - 1, addr, end) : NULL;
+	if (!entry || !pte_load(entry)) {
+		uaddr_t next = ALIGN_DOWN(*addr, *span) + *span;
+
+		if (next >= end)
+			return NULL;
+		if (!entry)
+			*addr = next;	/* otherwise the table is looked through from where we are, perhaps as a whole */
+		entry = next_in(pgd, LEVELS - 1, addr, end);
 		if (!entry)
 			return NULL;
 		*span = pte_span(pte_load(entry));

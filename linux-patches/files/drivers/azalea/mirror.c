@@ -458,6 +458,8 @@ static void walk_table(struct walk *walk, u64 table, u64 base, u32 shift)
 
 		if (!value && line_is_empty(entry))
 			addr += 7 * size;
+		else if ((value & _PAGE_PRESENT) && !is_leaf(value, shift) && value & AZ_PTE_EMPTY)
+			continue;
 		else if ((value & _PAGE_PRESENT) && !is_leaf(value, shift))
 			walk_table(walk, value & PTE_FRAME, addr, shift - 9);
 		else if (value && shift < TOP_SHIFT)
