@@ -324,18 +324,41 @@ bool aspace_absorb(struct aspace *as, const struct region *new)
 	return true;
 }
 
+/* Cuts @r at @at, which lies inside. The upper part, NULL if memory is short or there are too many regions. */
+static struct region *split_region(struct aspace *as, struct region *r, uaddr_t at) REQUIRES(as->lock)
+{
+	struct region *upper;
+
+	if (range_split(as, at) || as->region_count >= REGIONS_MAX)
+		return NULL;
+	upper = region_split(&as->regions, r, at);
+	if (upper)
+		as->region_count++;
+	return upper;
+}
+
 long aspace_split(struct aspace *as, uaddr_t at)
 {
 	struct region *r = region_find(as->regions, at);
 
-	if (!r || r->start == at)
+	return !r || r->start == at || split_region(as, r, at) ? 0 : -ENOMEM;
+}
+
+long aspace_cut(struct aspace *as, uaddr_t start, uaddr_t end, struct region **first)
+{
+	struct region *r = region_next(as->regions, start);
+
+	if (r && r->start < start) {
+		r = split_region(as, r, start);
+		if (!r)
+			return -ENOMEM;
+	}
+	*first = r;
+	if (!r || r->start >= end || r->end == end)
 		return 0;
-	if (range_split(as, at))
-		return -ENOMEM;
-	if (as->region_count >= REGIONS_MAX || !region_split(&as->regions, r, at))
-		return -ENOMEM;
-	as->region_count++;
-	return 0;
+	if (r->end < end)
+		return aspace_split(as, end);
+	return split_region(as, r, end) ? 0 : -ENOMEM;
 }
 
 void aspace_join(struct aspace *as, struct region *r)

@@ -114,6 +114,8 @@ bool aspace_absorb(struct aspace *as, const struct region *new) REQUIRES(as->loc
 bool region_is_data(const struct region *r);
 /* Makes @at a border of regions, and of entries: none belongs to two regions. 0 or -ENOMEM. */
 long aspace_split(struct aspace *as, uaddr_t at) REQUIRES(as->lock);
+/* Does so at both ends of a range; *@first is the first region that ends above its start, or NULL. */
+long aspace_cut(struct aspace *as, uaddr_t start, uaddr_t end, struct region **first) REQUIRES(as->lock);
 /* Joins @r to the region below it if nothing tells them apart; it is gone then. */
 void aspace_join(struct aspace *as, struct region *r) REQUIRES(as->lock);
 void aspace_merge(struct aspace *as, uaddr_t at) REQUIRES(as->lock);	/* the same for the region that begins at @at */

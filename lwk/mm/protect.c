@@ -140,14 +140,19 @@ u64 range_allow(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot, bool za
 	return seen;
 }
 
-void range_merge(struct aspace *as, uaddr_t start, uaddr_t end)
+static void merge_from(struct aspace *as, struct region *r, uaddr_t end) REQUIRES(as->lock)
 {
-	struct region *r = region_next(as->regions, start), *next;
+	struct region *next;
 
 	for (; r && r->start <= end; r = next) {
 		next = r->next;
 		aspace_join(as, r);
 	}
+}
+
+void range_merge(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	merge_from(as, region_next(as->regions, start), end);
 }
 
 static u64 allow_regions(struct aspace *as, struct region *first, uaddr_t end, bool zapped) REQUIRES(as->lock)
@@ -182,15 +187,11 @@ static long protect_entries(struct aspace *as, struct region *first, uaddr_t end
 }
 
 /* As Linux: an obstacle is told when all before it is done. */
-static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot)
+static long protect_from(struct aspace *as, struct region *first, uaddr_t start, uaddr_t end, u32 prot) REQUIRES(as->lock)
 {
 	long ret, obstacle, refusal;
-	struct region *first;
 	u64 charge;
 
-	if (aspace_split(as, start) || aspace_split(as, end))
-		return -ENOMEM;
-	first = region_next(as->regions, start);
 	obstacle = protect_obstacle(first, start, &end, prot);
 	if (start == end)
 		return obstacle;
@@ -212,6 +213,20 @@ static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 pro
 	if (ret)
 		return ret;
 	return refusal ? refusal : obstacle;
+}
+
+static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot) REQUIRES(as->lock)
+{
+	struct region *first;
+	long ret = aspace_cut(as, start, end, &first);
+
+	if (ret) {
+		range_merge(as, start, end);
+		return ret;
+	}
+	ret = protect_from(as, first, start, end, prot);
+	merge_from(as, first, end);
+	return ret;
 }
 
 /* PROT_GROWSDOWN: the range begins where the stack that it is in does. */
@@ -253,7 +268,6 @@ long aspace_protect_key(struct aspace *as, uaddr_t addr, u64 len, u32 prot, int 
 		ret = protect_stack(as, addr, addr + len, prot);
 	else
 		ret = range_protect(as, addr, addr + len, prot);
-	range_merge(as, addr, addr + len);
 	aspace_end(as);
 	return ret;
 }
