@@ -151,8 +151,10 @@ struct az_cpu {
 	uint32_t proc;			/* [D] process the CPU is leased to, AZ_NONE if free */
 
 	uint32_t kicked __attribute__((aligned(64)));	/* [DL] doorbell of to_lwk */
-	uint32_t tid;			/* [L] thread on the CPU now, 0 if idle */
-	struct az_cpu_stats stats __attribute__((aligned(64)));
+
+	uint32_t tid __attribute__((aligned(64)));	/* [L] thread on the CPU now, 0 if idle */
+	uint64_t free_frames;		/* [L] of its node, at hand for this CPU; az_node_stats does not have them */
+	struct az_cpu_stats stats;
 } __attribute__((aligned(64)));
 
 /*
@@ -453,7 +455,7 @@ struct az_range { uint64_t start, size; uint32_t node, reserved; };	/* 2 MB alig
 
 struct az_node_stats {			/* [L], in 4 KB frames */
 	uint64_t total;			/* the allocator's from the start */
-	uint64_t free;			/* allocatable now, caches included */
+	uint64_t free;			/* allocatable now, but for those of CPUs: az_cpu */
 	uint64_t quarantined;		/* wanted back but PINNED */
 };
 

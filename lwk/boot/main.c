@@ -98,6 +98,7 @@ static void cpu_online(void)
 {
 	struct cpu *cpu = this_cpu();
 
+	frame_pool_add(cpu->index, &cpu->frames, &cpu->shared->free_frames);
 	__atomic_store_n(&cpu->shared->state, AZ_CPU_ONLINE, __ATOMIC_RELEASE);
 	if (__atomic_add_fetch(&handover->online, 1, __ATOMIC_ACQ_REL) == boot_cpu_count) {
 		__atomic_store_n(&handover->lwk_state, AZ_LWK_RUNNING, __ATOMIC_RELEASE);

@@ -38,10 +38,11 @@ struct cpu {
 	struct thread *user;		/* o: whose FPU and segment bases are in the registers, NULL: nobody's */
 	struct thread *leaving;		/* o: thread switched away from for good: DEAD, or moving to its ->cpu */
 	struct thread idle;
-	struct runq runq;
-	u32 tlb_wanted;			/* a: flushes asked of this CPU */
+	struct runq runq __aligned(64);	/* what others write has lines of its own */
+	u32 tlb_wanted __aligned(64);	/* a: flushes asked of this CPU */
 	u32 tlb_done;			/* a: flushes done by it */
 	u32 tlb_resting;		/* a: it halts, and will look at tlb_wanted before it uses a program's memory */
+	struct frame_pool frames;	/* mm/frame.c */
 	struct list timers;		/* o: struct timer, earliest first */
 	u64 slice_end;			/* q, written by the owning CPU: when the current thread gives way, 0: never */
 	struct x86_cpu_tables tables;

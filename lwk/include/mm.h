@@ -11,10 +11,21 @@
 
 /* ---- frame.c: physical memory per NUMA node, orders 0 (4 KB) to LARGE_ORDER (2 MB) ---- */
 
+#define FRAME_ORDERS	(LARGE_ORDER + 1)
+
+struct frame_pool {			/* free blocks, of a node or of a CPU: frame.c */
+	struct spinlock lock;		/* rank: frame; a CPU's comes before its node's */
+	u32 node;			/* I */
+	u64 *count;			/* I; 4 KB frames, and the value: lock */
+	struct list free[FRAME_ORDERS];	/* lock */
+} __aligned(64);
+
 /* Gives [start, start+size) to the allocator of @node; no work in proportion to size. At boot only. */
 void frame_add_range(paddr_t start, u64 size, u32 node);
 /* From now on counts are kept in @shared[@count], one element per node. Before the first range is added. */
 void frame_stats_bind(struct az_node_stats *shared, u32 count);
+/* Gives @cpu, which is on this CPU's node, a pool of its own. *@count has the frames that are free there; the node's does not have them. */
+void frame_pool_add(u32 cpu, struct frame_pool *pool, u64 *count);
 /* A naturally aligned block of 4 KB << order, contents undefined; from @node, else from any node with memory; 0 if none. */
 paddr_t frame_alloc(u32 order, u32 node);
 /* The same, from @first or the node after it that is in @nodes; 0 if none of those has one. */

@@ -10,7 +10,7 @@
  *	3 futex		futex bucket		(two buckets: lower address first)
  *	4 runqueue	cpu->runq.lock
  *	5 object	a class of kmalloc, kernel stacks, pool of threads; never two of them
- *	6 frame		a node's allocator	(one node at a time)
+ *	6 frame		a pool of free frames	(a CPU's, then its node's)
  *	7 log
  */
 #ifndef LWK_SPINLOCK_H

@@ -170,6 +170,17 @@ static u64 node_set_aside(u32 node)
 	return bytes;
 }
 
+/* In frames: the node's own, and those at hand for its CPUs. */
+static u64 node_free(u32 node)
+{
+	u64 frames = READ_ONCE(az.handover->node[node].free);
+	u32 i;
+
+	for (i = 0; i < az.cpu_count; i++)
+		frames += az.cpu[i].shared->node == node ? READ_ONCE(az.cpu[i].shared->free_frames) : 0;
+	return frames;
+}
+
 static void table_memory(struct seq_buf *out)
 {
 	static const struct az_node_stats none;
@@ -181,7 +192,7 @@ static void table_memory(struct seq_buf *out)
 
 		if (node_set_aside(node))
 			seq_buf_printf(out, "%4u %14llu %14llu %14llu %14llu\n", node, node_set_aside(node) >> 10,
-				       KB(stats->total), KB(stats->free), KB(stats->quarantined));
+				       KB(stats->total), KB(az_lwk_running() ? node_free(node) : 0), KB(stats->quarantined));
 	}
 }
 
