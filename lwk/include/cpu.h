@@ -41,7 +41,7 @@ struct cpu {
 	struct runq runq __aligned(64);	/* what others write has lines of its own */
 	u32 tlb_wanted __aligned(64);	/* a: flushes asked of this CPU */
 	u32 tlb_done;			/* a: flushes done by it */
-	u32 tlb_resting;		/* a: it halts, and will look at tlb_wanted before it uses a program's memory */
+	u32 tlb_rest;			/* a: enum tlb_rest; it halts, and will look at tlb_wanted before it uses a program's memory */
 	struct frame_pool frames;	/* mm/frame.c */
 	struct list timers;		/* o: struct timer, earliest first */
 	u64 slice_end;			/* q, written by the owning CPU: when the current thread gives way, 0: never */

@@ -3,7 +3,7 @@
  * Page tables loaded per CPU, and getting rid of stale translations on others. A request is a count: whoever changed entries raises
  * tlb_wanted of each CPU that has the address space loaded, interrupts it, and waits until tlb_done has caught up. A CPU serves
  * requests in the interrupt, and also wherever it waits in the kernel (arch_relax), so holders of locks may wait for others. One that
- * halts is not interrupted, and nobody waits for it.
+ * halts is not interrupted, nobody waits for it, and only the first request looks at it.
  */
 #include "arch/x86/x86.h"
 #include "cpu.h"
@@ -65,25 +65,64 @@ static void flush_local(struct aspace *as, uaddr_t start, uaddr_t end)
  * translations that it may have are of no use. Page-table pages outlive them all.
  *
  *	tlb_rest_begin		serve_on		tlb_rest_end
- *	resting = 1		wanted++		resting = 0
- *	halt			resting? done		wanted? flush
+ *	RESTING			wanted++		AWAKE
+ *	halt			RESTING? done		wanted? flush
  *				else kick, wait
+ *
+ * Whoever flushes an address space takes a resting CPU out of the set of those that have it loaded, so that the next ones need not look at
+ * it: a program may have many threads that sleep. It comes back before it uses the memory.
+ *
+ *	left_alone		tlb_rest_end
+ *	RESTING -> LEAVING	LEAVING? wait
+ *	out of the set		LEFT? into the set, AWAKE
+ *	LEFT			LEFT or wanted? flush
  */
+enum tlb_rest { AWAKE, RESTING, LEAVING, LEFT };
+
 void tlb_rest_begin(void)
 {
 	/* tlb_rest_begin:A, full barrier: what used old entries is over; pairs with serve_on:B */
-	__atomic_store_n(&this_cpu()->tlb_resting, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&this_cpu()->tlb_rest, RESTING, __ATOMIC_SEQ_CST);
 }
 
 void tlb_rest_end(void)
 {
+	struct cpu *cpu = this_cpu();
+	u32 rest = RESTING;
+	bool left = false;
+
 	/* tlb_rest_end:A, pairs with serve_on:B: it has waited, or we see its request now */
-	__atomic_store_n(&this_cpu()->tlb_resting, 0, __ATOMIC_SEQ_CST);
+	while (!__atomic_compare_exchange_n(&cpu->tlb_rest, &rest, AWAKE, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		left = rest == LEFT;
+		if (left && cpu->aspace)
+			aspace_set_active(cpu->aspace, cpu->index, true);
+		rest = LEFT;		/* LEAVING becomes that soon */
+	}
+	if (left)			/* there were more requests than we were told of */
+		flush_user();
 	tlb_serve();
 }
 
-/* Every CPU of the set but this one serves a request that is made now, unless it rests. */
-static void serve_on(u64 *cpus)
+/*
+ * Whether @cpu, which has been asked, rests, so that nobody need wait for it. @as: which it had loaded just before the request; if it has
+ * another one by now, or none, it is woken once in vain.
+ */
+static bool left_alone(struct cpu *cpu, struct aspace *as)
+{
+	u32 rest = RESTING;
+
+	/* serve_on:B, pairs with tlb_rest_begin:A and tlb_rest_end:A */
+	if (!as)
+		return __atomic_load_n(&cpu->tlb_rest, __ATOMIC_SEQ_CST) != AWAKE;
+	if (!__atomic_compare_exchange_n(&cpu->tlb_rest, &rest, LEAVING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return false;
+	aspace_set_active(as, cpu->index, false);
+	__atomic_store_n(&cpu->tlb_rest, LEFT, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+/* Every CPU of the set but this one serves a request that is made now, unless it rests. @as: whose entries have changed; NULL: none. */
+static void serve_on(u64 *cpus, struct aspace *as)
 {
 	u32 self = arch_cpu(), i;
 
@@ -91,8 +130,7 @@ static void serve_on(u64 *cpus)
 	for_each_cpu(i, cpus) {
 		/* serve_on:A, pairs with tlb_serve:A; full barrier: the entries are written before the request */
 		__atomic_fetch_add(&boot_cpus[i]->tlb_wanted, 1, __ATOMIC_SEQ_CST);
-		/* serve_on:B, pairs with tlb_rest_begin:A and tlb_rest_end:A */
-		if (__atomic_load_n(&boot_cpus[i]->tlb_resting, __ATOMIC_SEQ_CST))
+		if (left_alone(boot_cpus[i], as))
 			cpus[i / 64] &= ~(1ULL << (i % 64));
 		else
 			cpu_kick(i);
@@ -114,7 +152,7 @@ void arch_tlb_flush(struct aspace *as, uaddr_t start, uaddr_t end)
 	/* arch_tlb_flush:B, pairs with aspace_set_active:A */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	aspace_active(as, cpus, (boot_cpu_count + 63) / 64);
-	serve_on(cpus);
+	serve_on(cpus, as);
 }
 
 void arch_barrier(const u64 *cpus)
@@ -123,5 +161,5 @@ void arch_barrier(const u64 *cpus)
 
 	memcpy(others, cpus, sizeof(others));
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	serve_on(others);
+	serve_on(others, NULL);
 }
