@@ -19,6 +19,14 @@ struct waiter {
 	struct thread *thread;
 };
 
+/* A number for as->changes that no other address space has had or will get by counting on. */
+static u64 changes_first(void)
+{
+	static u64 created;
+
+	return __atomic_add_fetch(&created, 1, __ATOMIC_RELAXED) << 32;
+}
+
 static u64 stack_size(u64 limit)
 {
 	return ALIGN_DOWN(min(max(limit, STACK_MIN), STACK_MAX), PAGE_SIZE);
@@ -36,6 +44,7 @@ struct aspace *aspace_create(struct budget *budget, u64 stack_limit)
 		return NULL;
 	}
 	as->refs = 1;
+	as->changes = changes_first();
 	list_init(&as->waiters);
 	list_init(&as->turns);
 	as->pgd = phys_to_virt(pgd);
@@ -306,6 +315,7 @@ void aspace_add(struct aspace *as, struct region *r)
 void aspace_remove(struct aspace *as, struct region *r)
 {
 	region_remove(&as->regions, r);
+	as->changes++;
 	as->region_count--;
 	account(as, r, r->start - r->end);
 }
@@ -365,6 +375,7 @@ void aspace_join(struct aspace *as, struct region *r)
 {
 	if (!region_join(&as->regions, r))
 		return;
+	as->changes++;
 	as->region_count--;
 	if (r->file)
 		file_put(as, r->file);

@@ -67,6 +67,7 @@ struct aspace {
 	struct list turns;		/* l: threads in aspace_begin(), first come first */
 	u64 *pgd;			/* I; entries below it: l */
 	struct region *regions;		/* l */
+	u64 changes;			/* l: of all address spaces none has the same; another one whenever a region goes */
 	u32 region_count;		/* l */
 	uaddr_t zap_start, zap_end;	/* l */
 	u64 taken_back;			/* l: how often Linux was told to let go of frames that it had lent; see fault_linux() */

@@ -27,6 +27,29 @@ struct window {
 	paddr_t block;
 };
 
+/* By CPU: where it has found a region last. Threads touch the same region many times, however many others there are. */
+static struct {
+	struct aspace *as;
+	u64 changes;		/* as->changes then: while it is the same, the region is there */
+	struct region *region;
+} __aligned(64) found[AZ_CPUS_MAX];	/* each is its CPU's */
+
+static struct region *find(struct aspace *as, uaddr_t addr) REQUIRES(as->lock)
+{
+	u32 cpu = arch_cpu();
+	struct region *r = found[cpu].region;
+
+	if (found[cpu].as == as && found[cpu].changes == as->changes && addr >= r->start && addr < r->end)
+		return r;
+	r = region_find(as->regions, addr);
+	if (r) {
+		found[cpu].as = as;
+		found[cpu].changes = as->changes;
+		found[cpu].region = r;
+	}
+	return r;
+}
+
 static bool is_zapped(const struct aspace *as, uaddr_t start, uaddr_t end)
 {
 	return start < as->zap_end && end > as->zap_start;
@@ -230,7 +253,7 @@ static long fault_own(struct aspace *as, const struct region *r, uaddr_t addr)
 		ret = window_fill(&w);
 
 	spin_lock(&as->lock);
-	r = region_find(as->regions, addr);
+	r = find(as, addr);
 	if (!ret && window_fits(as, &w, r)) {
 		ret = window_install(as, &w, r, addr);
 	} else if (ret == -EINTR) {
@@ -338,7 +361,7 @@ static long fault_once(struct aspace *as, uaddr_t addr, u32 access, int *si_code
 	u64 e;
 
 	spin_lock(&as->lock);
-	r = region_find(as->regions, addr);
+	r = find(as, addr);
 	ret = access_check(r, access, si_code);
 	if (ret)
 		goto unlock;

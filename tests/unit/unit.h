@@ -35,13 +35,29 @@
 
 #define THREADS		4
 
-/* Runs @body on THREADS pthreads with their index as argument. */
+struct start {
+	void *(*body)(void *);
+	uintptr_t index;
+};
+
+static inline void *thread_start(void *arg)
+{
+	struct start *start = arg;
+
+	host_cpu = start->index;
+	return start->body((void *)start->index);
+}
+
+/* Runs @body on THREADS pthreads, each on a CPU of its own, with their index as argument. */
 static inline void run_threads(void *(*body)(void *))
 {
 	pthread_t thread[THREADS];
+	struct start start[THREADS];
 
-	for (uintptr_t i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, body, (void *)i), 0);
+	for (uintptr_t i = 0; i < THREADS; i++) {
+		start[i] = (struct start){ body, i };
+		assert_int_equal(pthread_create(&thread[i], NULL, thread_start, &start[i]), 0);
+	}
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(thread[i], NULL), 0);
 }
