@@ -48,11 +48,8 @@ yod: calls
 
 bench-programs: deps
 	$(sub) bench/edge_detect O=$(build)/bench/edge_detect BIN=$(bin)
-	$(sub) bench/callcost BIN=$(bin)
-	$(sub) bench/noise BIN=$(bin)
+	$(sub) bench BIN=$(bin)
 	$(sub) bench/mix O=$(build)/bench/mix BIN=$(bin)
-	$(sub) bench/scaling BIN=$(bin)
-	$(sub) bench/offload BIN=$(bin)
 	$(sub) bench/icount O=$(build)/bench
 
 test-programs: calls

@@ -9,70 +9,24 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/futex.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <spawn.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "../common_ops.h"
 #include "../measure.h"
 #include "calls.h"
 
-#define SMALL_PAGE	4096ul
-#define LARGE_PAGE	(2ul << 20)
 #define TOUCHED		(64ul << 20)
 #define FILE_SIZE	(4ul << 20)
 #define SHARED		(64 * SMALL_PAGE)
 
-static unsigned int futex_word;
-static int file, pipe_fd[2], socket_fd[2];
-static char *page, *small_pages, *large_pages, *shared_pages, *buffer;
-static volatile sig_atomic_t signals;
+static int pipe_fd[2], socket_fd[2];
+static char *small_pages, *large_pages, *shared_pages;
 
-/* ---- The operations: true if the result is right --------------------------------------------------------------- */
-
-static bool op_empty(void)
-{
-	return true;
-}
-
-static bool op_getpid(void)
-{
-	return syscall(SYS_getpid) > 0;
-}
-
-static bool op_gettid(void)
-{
-	return syscall(SYS_gettid) > 0;
-}
-
-static bool op_clock_gettime(void)
-{
-	struct timespec now;
-
-	return !clock_gettime(CLOCK_MONOTONIC, &now);
-}
-
-static bool op_futex_wake(void)
-{
-	return !syscall(SYS_futex, &futex_word, FUTEX_WAKE_PRIVATE, 1);
-}
-
-static bool op_sched_yield(void)
-{
-	return !syscall(SYS_sched_yield);
-}
+/* ---- Operations that scaling does not have: true if the result is right ------------------------------------------- */
 
 /* Two threads on one CPU take turns: one round is two switches, a wake-up and a wait on each side. */
 static unsigned int turn;
@@ -101,64 +55,14 @@ static bool op_switch(void)
 	return turn == 0;
 }
 
-static void count_signal(int number)
-{
-	signals += number == SIGUSR1;
-}
-
-static bool op_signal(void)
-{
-	sig_atomic_t before = signals;
-
-	return !syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1) && signals == before + 1;
-}
-
-static bool op_mprotect(void)
-{
-	return !mprotect(page, SMALL_PAGE, PROT_READ) && !mprotect(page, SMALL_PAGE, PROT_READ | PROT_WRITE);
-}
-
-static bool map_one(bool touch)
-{
-	char *map = mmap(NULL, SMALL_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (map == MAP_FAILED)
-		return false;
-	if (touch)
-		*(volatile char *)map = 1;
-	return !munmap(map, SMALL_PAGE);
-}
-
-static bool op_mmap(void)
-{
-	return map_one(false);
-}
-
-static bool op_mmap_touch(void)
-{
-	return map_one(true);
-}
-
-static bool touch(char *start, size_t size, size_t step)
-{
-	for (size_t i = 0; i < size; i += step)
-		*(volatile char *)(start + i) = 1;
-	return true;
-}
-
-static bool touch_all(char *start, size_t step)
-{
-	return touch(start, TOUCHED, step);
-}
-
 static bool op_touch_4k(void)
 {
-	return touch_all(small_pages, SMALL_PAGE);
+	return touch(small_pages, TOUCHED, SMALL_PAGE);
 }
 
 static bool op_touch_2m(void)
 {
-	return touch_all(large_pages, LARGE_PAGE);
+	return touch(large_pages, TOUCHED, LARGE_PAGE);
 }
 
 /* The next 64 pages of a shared file that is in Linux's page cache. */
@@ -171,26 +75,9 @@ static bool op_touch_shared(void)
 	return offset <= FILE_SIZE && touch(start, SHARED, SMALL_PAGE);
 }
 
-static void *thread_run(void *arg)
-{
-	return arg;
-}
-
 static bool op_thread(void)
 {
-	pthread_t thread;
-
-	return !pthread_create(&thread, NULL, thread_run, NULL) && !pthread_join(thread, NULL);
-}
-
-static bool op_getppid(void)
-{
-	return syscall(SYS_getppid) > 0;
-}
-
-static bool op_pread_4k(void)
-{
-	return pread(file, buffer, SMALL_PAGE, 0) == (ssize_t)SMALL_PAGE;
+	return create_and_join(NULL);
 }
 
 static bool op_pread_1m(void)
@@ -317,50 +204,17 @@ static void count_on_lwk(void)
 
 /* ---- Preparing ------------------------------------------------------------------------------------------------- */
 
-static void must(bool good, const char *what)
-{
-	if (good)
-		return;
-	perror(what);
-	exit(1);
-}
-
-/* A window must close on the CPU that opened it. */
-static void stay_on_one_cpu(void)
-{
-	cpu_set_t set;
-	int cpu = sched_getcpu();
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	must(cpu >= 0 && !sched_setaffinity(0, sizeof(set), &set), "callcost: cannot stay on one CPU");
-}
-
-static char *map(size_t size, int advice)
-{
-	char *start = mmap(NULL, size + LARGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	must(start != MAP_FAILED, "callcost: mmap");
-	start += -(unsigned long)start & (LARGE_PAGE - 1);
-	must(!madvise(start, size, advice), "callcost: madvise");
-	return start;
-}
-
 static void prepare(void)
 {
-	page = map(SMALL_PAGE, MADV_NORMAL);
-	*page = 1;
+	stay_on(sched_getcpu());	/* a window must close on the CPU that opened it */
+	ops_prepare(FILE_SIZE);
 	small_pages = map(TOUCHED, MADV_NOHUGEPAGE);
 	large_pages = map(TOUCHED, MADV_HUGEPAGE);
-	buffer = map(FILE_SIZE, MADV_NORMAL);
-	memset(buffer, 1, FILE_SIZE);
-	file = memfd_create("callcost", 0);
-	must(file >= 0 && write(file, buffer, FILE_SIZE) == (ssize_t)FILE_SIZE, "callcost: memfd");
 	shared_pages = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-	must(shared_pages != MAP_FAILED, "callcost: shared mmap");
-	must(!pipe(pipe_fd), "callcost: pipe");
-	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, socket_fd), "callcost: socketpair");
-	must(signal(SIGUSR1, count_signal) != SIG_ERR, "callcost: signal");
+	must(shared_pages != MAP_FAILED, "shared mmap");
+	must(!pipe(pipe_fd), "pipe");
+	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, socket_fd), "socketpair");
+	must(signal(SIGUSR1, count_signal) != SIG_ERR, "signal");
 }
 
 int main(int argc, char **argv)
@@ -371,9 +225,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: callcost linux|lwk  (which windows to use)\n");
 		return 1;
 	}
-	stay_on_one_cpu();
 	prepare();
-	must(!pthread_create(&partner, NULL, partner_run, NULL), "callcost: thread");
+	must(!pthread_create(&partner, NULL, partner_run, NULL), "thread");
 	if (!strcmp(argv[1], "linux"))
 		count_on_linux();
 	else

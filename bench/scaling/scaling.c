@@ -2,30 +2,18 @@
 /*
  * What operations cost when all threads do them at the same time. There is one thread on each CPU of the affinity mask, or on as many as
  * the argument says; it stays there. Before each operation the threads meet at a barrier; then each does it in its rounds, every round
- * between two marks (bench/icount/mark.h). What an operation needs is each thread's own, so whatever depends on the number of threads
- * is the kernel's doing, or the library's. The same binary runs on Linux and on the LWK.
+ * between two marks (bench/icount/mark.h). Before a round it pauses: where CPUs take turns (tools/vm --turns), all others do one first.
+ * What an operation needs is each thread's own, so whatever depends on the number of threads is the kernel's doing, or the library's. The
+ * same binary runs on Linux and on the LWK.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "../common_ops.h"
 #include "../measure.h"
 #include "operations.h"
 
-#define SMALL_PAGE	4096ul
-#define LARGE_PAGE	(2ul << 20)
 #define FAULTED		(256ul << 10)
 #define ROUNDS_MAX	16
 #define STACK_SIZE	(64ul << 10)	/* so small that the library keeps those of all threads for the next ones */
@@ -36,11 +24,6 @@ struct worker {
 	pthread_t thread;
 	unsigned int index;
 	int cpu;
-	unsigned int futex_word;
-	int file;
-	char *page, *next;		/* next: what the next round touches first */
-	char *small_pages, *large_pages, *stack;
-	char buffer[SMALL_PAGE];
 } __attribute__((aligned(128)));
 
 static struct worker *workers;
@@ -48,125 +31,50 @@ static unsigned int worker_count;
 static pthread_barrier_t start, meeting;
 static pthread_attr_t small_stack;
 static uint64_t *cycles;		/* of the current operation: ROUNDS_MAX for each worker */
-static _Thread_local volatile sig_atomic_t signals;
+static _Thread_local char *small_pages, *large_pages, *stack;
+static _Thread_local char *next;	/* what the next round touches first; NULL: it is the first */
 
-static void must(bool good, const char *what)
+/* ---- Operations that callcost does not have: true if the result is right ------------------------------------------ */
+
+static bool op_unmap_alone(void)
 {
-	if (good)
-		return;
-	fprintf(stderr, "scaling: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-/* ---- The operations: true if the result is right --------------------------------------------------------------- */
-
-static bool op_empty(struct worker *w)
-{
-	return w;
-}
-
-static bool op_getpid(struct worker *w)
-{
-	return w && syscall(SYS_getpid) > 0;
-}
-
-static bool op_gettid(struct worker *w)
-{
-	return w && syscall(SYS_gettid) > 0;
-}
-
-static bool op_clock_gettime(struct worker *w)
-{
-	struct timespec now;
-
-	return w && !clock_gettime(CLOCK_MONOTONIC, &now);
-}
-
-static bool op_futex_wake(struct worker *w)
-{
-	return !syscall(SYS_futex, &w->futex_word, FUTEX_WAKE_PRIVATE, 1);
-}
-
-static bool op_sched_yield(struct worker *w)
-{
-	return w && !syscall(SYS_sched_yield);
-}
-
-static bool map_one(bool touch)
-{
-	char *map = mmap(NULL, SMALL_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (map == MAP_FAILED)
-		return false;
-	if (touch)
-		*(volatile char *)map = 1;
-	return !munmap(map, SMALL_PAGE);
-}
-
-static bool op_mmap(struct worker *w)
-{
-	return w && map_one(false);
-}
-
-static bool op_mmap_touch(struct worker *w)
-{
-	return w && map_one(true);
-}
-
-static bool op_unmap_alone(struct worker *w)
-{
-	return w && map_one(true);
-}
-
-static bool op_mprotect(struct worker *w)
-{
-	return !mprotect(w->page, SMALL_PAGE, PROT_READ) && !mprotect(w->page, SMALL_PAGE, PROT_READ | PROT_WRITE);
+	return map_one(true);
 }
 
 /* Every round touches memory that none has touched before. */
-static bool touch(struct worker *w, char *first, size_t size, size_t step)
+static bool touch_next(char *first, size_t size, size_t step)
 {
-	if (!w->next)
-		w->next = first;
-	for (size_t i = 0; i < size; i += step)
-		*(volatile char *)(w->next + i) = 1;
-	w->next += size;
-	return true;
+	char *start = next ? next : first;
+
+	next = start + size;
+	return touch(start, size, step);
 }
 
-static bool op_touch_4k(struct worker *w)
+static bool op_touch_4k(void)
 {
-	return touch(w, w->small_pages, LARGE_PAGE, SMALL_PAGE);
+	return touch_next(small_pages, LARGE_PAGE, SMALL_PAGE);
 }
 
-static bool op_touch_2m(struct worker *w)
+static bool op_touch_2m(void)
 {
-	return touch(w, w->large_pages, LARGE_PAGE, LARGE_PAGE);
+	return touch_next(large_pages, LARGE_PAGE, LARGE_PAGE);
 }
 
-static bool op_fault(struct worker *w)
+static bool op_fault(void)
 {
-	return touch(w, w->stack, FAULTED, SMALL_PAGE);
+	return touch_next(stack, FAULTED, SMALL_PAGE);
 }
 
-static void *thread_run(void *arg)
+static bool op_thread(void)
 {
-	return arg;
-}
-
-/* The new thread inherits its maker's CPU. */
-static bool op_thread(struct worker *w)
-{
-	pthread_t thread;
-
-	return w && !pthread_create(&thread, &small_stack, thread_run, NULL) && !pthread_join(thread, NULL);
+	return create_and_join(&small_stack);
 }
 
 /* Blocks of all sizes; some 500 KB, more than an arena keeps when they are free. */
-static bool op_malloc(struct worker *w)
+static bool op_malloc(void)
 {
 	char *block[BLOCKS];
-	bool good = w;
+	bool good = true;
 
 	for (unsigned int i = 0; i < BLOCKS; i++) {
 		block[i] = malloc(16 + i * i * 6);
@@ -179,33 +87,11 @@ static bool op_malloc(struct worker *w)
 	return good;
 }
 
-static bool op_barrier(struct worker *w)
+static bool op_barrier(void)
 {
 	int ret = pthread_barrier_wait(&meeting);
 
-	return w && (!ret || ret == PTHREAD_BARRIER_SERIAL_THREAD);
-}
-
-static void count_signal(int number)
-{
-	signals += number == SIGUSR1;
-}
-
-static bool op_signal(struct worker *w)
-{
-	sig_atomic_t before = signals;
-
-	return w && !syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1) && signals == before + 1;
-}
-
-static bool op_getppid(struct worker *w)
-{
-	return w && syscall(SYS_getppid) > 0;
-}
-
-static bool op_pread_4k(struct worker *w)
-{
-	return pread(w->file, w->buffer, SMALL_PAGE, 0) == (ssize_t)SMALL_PAGE;
+	return !ret || ret == PTHREAD_BARRIER_SERIAL_THREAD;
 }
 
 /* ---- Counting -------------------------------------------------------------------------------------------------- */
@@ -241,18 +127,20 @@ static void work_##name(struct worker *w)						\
 	bool good;									\
 											\
 	_Static_assert((rounds) <= ROUNDS_MAX, "room for samples");			\
-	w->next = NULL;									\
-	good = op_##name(w);								\
+	next = NULL;									\
+	good = op_##name();								\
 	pthread_barrier_wait(&start);							\
 	memset(mine, 0, ROUNDS_MAX * sizeof(*mine));					\
 	if (w->index == 0)								\
 		azalea_mark(AZALEA_OPEN(FIRST_GLOBAL_WINDOW_SCALING + OPERATION_##name));	\
 	pthread_barrier_wait(&start);							\
 	for (unsigned int round = 0; round < count && good; round++) {			\
-		uint64_t from = measure_cycles();					\
+		uint64_t from;								\
 											\
+		__builtin_ia32_pause();							\
+		from = measure_cycles();						\
 		azalea_mark(AZALEA_OPEN(FIRST_WINDOW_SCALING + OPERATION_##name));	\
-		good = op_##name(w);							\
+		good = op_##name();							\
 		azalea_mark(AZALEA_CLOSE(FIRST_WINDOW_SCALING + OPERATION_##name));	\
 		mine[round] = measure_cycles() - from;					\
 	}										\
@@ -269,16 +157,6 @@ OPERATIONS(WORK)
 
 /* ---- Preparing ------------------------------------------------------------------------------------------------- */
 
-static char *map(size_t size, int advice)
-{
-	char *area = mmap(NULL, size + LARGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	must(area != MAP_FAILED, "mmap");
-	area += -(unsigned long)area & (LARGE_PAGE - 1);
-	must(!madvise(area, size, advice), "madvise");
-	return area;
-}
-
 /* A stack never gets large pages on the LWK. One mapping, since more of them would make the search for any longer. */
 static char *map_small_pages(size_t size)
 {
@@ -290,18 +168,11 @@ static char *map_small_pages(size_t size)
 
 static void worker_prepare(struct worker *w)
 {
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(w->cpu, &set);
-	must(!sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
-	w->page = map(SMALL_PAGE, MADV_NORMAL);
-	*w->page = 1;
-	w->small_pages = map(3 * LARGE_PAGE, MADV_NOHUGEPAGE);
-	w->large_pages = map(3 * LARGE_PAGE, MADV_HUGEPAGE);
-	w->stack = map_small_pages((ROUNDS_MAX + 1) * FAULTED);
-	w->file = memfd_create("scaling", 0);
-	must(w->file >= 0 && write(w->file, w->buffer, SMALL_PAGE) == (ssize_t)SMALL_PAGE, "memfd");
+	stay_on(w->cpu);
+	ops_prepare(SMALL_PAGE);
+	small_pages = map(3 * LARGE_PAGE, MADV_NOHUGEPAGE);
+	large_pages = map(3 * LARGE_PAGE, MADV_HUGEPAGE);
+	stack = map_small_pages((ROUNDS_MAX + 1) * FAULTED);
 }
 
 static void *worker_run(void *arg)
