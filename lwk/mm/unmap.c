@@ -13,6 +13,8 @@
 #include "aspace.h"
 #include "offload.h"
 
+#define LINUX_USER_END	0x7ffffffff000ULL	/* a program may give back all up to here, though it gets nothing beyond AZ_USER_END */
+
 long range_split(struct aspace *as, uaddr_t at)
 {
 	u64 span, *entry = pt_find(as->pgd, at, &span);
@@ -227,13 +229,18 @@ long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end)
 
 long aspace_unmap(struct aspace *as, uaddr_t addr, u64 len)
 {
+	uaddr_t start, end;
 	long ret;
 
 	len = ALIGN_UP(len, PAGE_SIZE);
-	if (!len || !range_valid(addr, len))
+	if (!len || (addr & (PAGE_SIZE - 1)) || addr > LINUX_USER_END || len > LINUX_USER_END - addr)
 		return -EINVAL;
+	start = max(addr, AZ_USER_START);
+	end = min(addr + len, AZ_USER_END);
+	if (start >= end)
+		return 0;
 	aspace_begin(as);
-	ret = range_unmap(as, addr, addr + len);
+	ret = range_unmap(as, start, end);
 	aspace_end(as);
 	return ret;
 }

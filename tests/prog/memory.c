@@ -163,11 +163,30 @@ static void arguments(void)
 	say("MAP_FIXED overflow", map_error((void *)0x600000000000, -PAGE, RW, ANON | MAP_FIXED, -1, 0));
 	say("munmap unaligned", munmap((void *)0x12345, PAGE));
 	say("munmap of length 0", munmap((void *)0x10000, 0));
+	say("munmap where nothing ever is", syscall(SYS_munmap, 0x700000000000, PAGE));
+	say("munmap beyond the end", syscall(SYS_munmap, 0x7ffffffff000 - PAGE, 2 * PAGE));
 	say("munmap of the kernel", syscall(SYS_munmap, 0xffff800000000000, PAGE));
 	say("munmap overflow", syscall(SYS_munmap, 0x600000000000, -PAGE));
 	say("mprotect of the kernel", syscall(SYS_mprotect, 0xffff800000000000, PAGE, PROT_READ));
 	say("madvise of a hole", madvise((void *)0x610000000000, PAGE, MADV_DONTNEED));
 	say("madvise unknown", madvise((void *)0x610000000000, PAGE, 9999));
+}
+
+/* With pages that Linux has written to. */
+static void everything_given_back(void)
+{
+	int status, zero = open("/dev/zero", O_RDONLY);
+	char *p = map(PAGE, RW);
+
+	fflush(stdout);
+	if (fork() == 0) {
+		read(zero, p, PAGE);
+		munmap(NULL, 0x7fffffffe000);
+		_exit(0);
+	}
+	wait(&status);
+	say("a program that gives back all its memory", status);
+	close(zero);
 }
 
 static void advice(void)
@@ -302,6 +321,7 @@ int main(void)
 	protection();
 	files();
 	arguments();
+	everything_given_back();
 	advice();
 	heap();
 	stress();

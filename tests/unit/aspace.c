@@ -2,6 +2,8 @@
 /* Address spaces: Linux's errors, contents, and accounts. */
 #include "one_space.h"
 
+#define LINUX_END	0x7ffffffff000ULL	/* of what programs may name */
+
 static void linux_errors_of_mmap(void **state)
 {
 	assert_int_equal(map_anon(0, 0, RW, 0), -EINVAL);
@@ -221,10 +223,14 @@ static void unmap_errors_and_holes(void **state)
 {
 	assert_int_equal(aspace_unmap(as, P(0), 0), -EINVAL);
 	assert_int_equal(aspace_unmap(as, P(0) + 1, 1), -EINVAL);
-	assert_int_equal(aspace_unmap(as, AZ_USER_END, PAGE_SIZE), -EINVAL);
+	assert_int_equal(aspace_unmap(as, AZ_USER_END, PAGE_SIZE), 0);
+	assert_int_equal(aspace_unmap(as, LINUX_END - PAGE_SIZE, 2 * PAGE_SIZE), -EINVAL);
 	assert_int_equal(aspace_unmap(as, P(0), ~0ULL), -EINVAL);
-	assert_int_equal(aspace_unmap(as, P(0), AZ_USER_END), -EINVAL);
+	assert_int_equal(aspace_unmap(as, P(0), LINUX_END), -EINVAL);
 	assert_int_equal(aspace_unmap(as, P(0), MB), 0);
+	map_anon(P(0), PAGE_SIZE, RW, FIXED);
+	assert_int_equal(aspace_unmap(as, P(0), LINUX_END - P(0)), 0);
+	assert_int_equal(as->region_count, 0);
 }
 
 static void fixed_replaces(void **state)

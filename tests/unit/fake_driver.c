@@ -97,6 +97,7 @@ static long zap(uaddr_t addr, u64 len)
 	uaddr_t end = addr + len;
 	u64 span, *entry;
 
+	check(addr >= AZ_USER_START && end <= AZ_USER_END);
 	count(&fake.zaps);
 	for (u32 i = 0; fake.threads && i < 20; i++)
 		arch_relax();	/* time for others to get in the way */

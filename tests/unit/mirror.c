@@ -122,6 +122,16 @@ static void zap_begins_during_a_fault(void **state)
 	assert_int_equal(resident, 8 * PAGE_SIZE);
 }
 
+/* Linux zaps only where the LWK maps. */
+static void all_that_a_program_may_name(void **state)
+{
+	map_anon(P(0), PAGE_SIZE, RW, FIXED | POPULATE);
+	fake_mirror(P(0));
+	assert_int_equal(aspace_unmap(as, 0, 0x7ffffffff000), 0);
+	assert_int_equal(fake.zaps, 1);
+	assert_int_equal(resident + committed + as->region_count, 0);
+}
+
 static u64 entry_at(uaddr_t addr)
 {
 	return pte_load(pt_find(as->pgd, addr, &(u64){ 0 }));
@@ -167,7 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_was_not_mirrored_costs_no_call), T(mirrored_memory_is_zapped_first), T(pinned_frames_are_quarantined),
 		T(pinned_frames_that_stay), T(pinned_at_the_end), T(faults_while_a_range_goes), T(zap_begins_during_a_fault),
-		T(failed_zap), T(failed_zap_of_what_stays),
+		T(all_that_a_program_may_name), T(failed_zap), T(failed_zap_of_what_stays),
 	};
 
 	return cmocka_run_group_tests_name("mirror", tests, setup_memory, NULL);
