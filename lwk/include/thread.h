@@ -119,7 +119,7 @@ struct thread {
 	u64 slice;			/* I: cycles; 0: it keeps its CPU until it waits */
 	u64 affinity[CPU_WORDS];	/* p: allowed CPUs by index */
 
-	u64 sigmask;			/* t: blocked; a copy is in the slot for the twin */
+	u64 sigmask;			/* t: blocked, and read by signal_post() at any time; a copy is in the slot for the twin */
 	u64 saved_sigmask;		/* t: to restore after sigsuspend */
 	bool restore_sigmask;		/* t */
 	u64 sigpending;			/* p */

@@ -29,9 +29,10 @@ void signal_set_mask(struct thread *t, u64 mask)
 {
 	u64 opened = t->sigmask & ~mask, held;
 
-	t->sigmask = mask & ~SIG_UNBLOCKABLE;
+	/* a signal_post() that sees an older mask foresees the wrong one, which leave_kernel() puts right */
+	__atomic_store_n(&t->sigmask, mask & ~SIG_UNBLOCKABLE, __ATOMIC_RELAXED);
 	held = __atomic_exchange_n(&t->slot->sigmask, t->sigmask, __ATOMIC_SEQ_CST);
-	if (opened & t->sigpending)
+	if (opened & __atomic_load_n(&t->sigpending, __ATOMIC_RELAXED))
 		thread_interrupt(t, WORK_SIGNAL);
 	if (held & ~mask && __atomic_load_n(&t->slot->twin_masked, __ATOMIC_SEQ_CST))
 		FORWARD(NR_RT_SIGPROCMASK, t->sigmask);
@@ -44,7 +45,7 @@ void signal_set_mask(struct thread *t, u64 mask)
 static void foresee_mask(struct thread *t, u32 sig, bool next) REQUIRES(t->proc->lock)
 {
 	struct ksigaction *act = &t->proc->action[sig - 1];
-	u64 mask = next ? t->slot->sigmask : t->sigmask;
+	u64 mask = __atomic_load_n(next ? &t->slot->sigmask : &t->sigmask, __ATOMIC_RELAXED);
 
 	if (act->handler == SIG_DFL || act->handler == SIG_IGN || mask & SIGBIT(sig))
 		return;
@@ -62,14 +63,14 @@ void signal_post(struct thread *t, const u8 info[128])
 		return;
 	}
 	spin_lock(&t->proc->lock);
-	next = t->sigpending & ~t->sigmask;
+	next = t->sigpending & ~__atomic_load_n(&t->sigmask, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->sigpending, t->sigpending | SIGBIT(sig), __ATOMIC_RELAXED);
 	if (q) {
 		memcpy(q->info, info, sizeof(q->info));
 		list_add_tail(&q->link, &t->sigqueue);
 	}
 	if (t->awaited & SIGBIT(sig)) {		/* Linux keeps all others pending, as if the thread had blocked them again already */
-		t->slot->sigmask |= t->awaited;
+		__atomic_fetch_or(&t->slot->sigmask, t->awaited, __ATOMIC_SEQ_CST);
 		t->awaited = 0;
 	} else if (!t->awaited) {
 		foresee_mask(t, sig, next);

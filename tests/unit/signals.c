@@ -10,6 +10,7 @@
 #undef SI_TKILL
 #undef SIGRTMIN
 #undef SEGV_PKUERR
+#undef BUS_ADRERR
 #undef MINSIGSTKSZ
 #include "proc/signal.c"
 #include "proc/sys_signal.c"
