@@ -9,10 +9,12 @@ LOG_ABOVE, the axis is logarithmic, says so, and has an extra place for zero.
 """
 import html
 import math
+import textwrap
 
 LOG_ABOVE = 50
 SYSTEM_NAMES = {"linux": "Linux", "linux-tuned": "tuned Linux", "lwk": "LWK"}
 CHAR = 6.6                      # width of a character of the plots' 12px font
+HEADING = 8.2                   # of their headings
 
 
 def esc(text):
@@ -195,14 +197,17 @@ class Positions:
 
 def lines(id_, title, axis, unit, rows, width=340, height=236):
     """One panel of lines: value over x, a line for each system."""
-    bottom, top = height - 42, 26
+    heading = textwrap.wrap(title, int((width - 8) / HEADING))
+    height += 15 * (len(heading) - 1)
+    bottom, top = height - 42, 11 + 15 * len(heading)
     scale = Scale([v for row in rows for v in (row.value, row.high)], bottom,
                   top + 4)
     left = 14 + 18 + max(len(short(t)) for t in scale.ticks) * CHAR
     right = width - 12
     xs = Positions([row.x for row in rows], left + 10, right - 6)
     shapes = Shapes()
-    shapes.text(left, 14, title, "heading")
+    for i, words in enumerate(heading):
+        shapes.text(4, 14 + 15 * i, words, "heading")
     for tick in scale.ticks:
         y = scale.place(tick)
         shapes.line(left, y, right, y, "grid")
