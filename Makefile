@@ -139,7 +139,7 @@ help:
 	@echo 'make test         all tests: host, then virtual machine; tests/run GROUP... for some'
 	@echo 'make check        the host tests alone, in minutes, without root'
 	@echo 'make bench        all experiments, counted in virtual machines (an hour or more): build/bench/report.html'
-	@echo '  QUICK=1           with fewer parameters (10 to 25 minutes); bench/run EXPERIMENT... for some'
+	@echo '  QUICK=1           with fewer parameters (8 minutes); bench/run EXPERIMENT... for some'
 	@echo 'make bench-hw     the same programs in cycles, on this machine, where an LWK must be booted'
 	@echo 'make programs-table'
 	@echo '                  runs programs of Debian on Linux and on the LWK and writes docs/programs.md from that'
