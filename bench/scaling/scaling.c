@@ -118,7 +118,7 @@ static unsigned int rounds_of(const struct worker *w, unsigned int rounds, enum 
 	return fewer ? fewer : 1;
 }
 
-/* The window's number must be a constant, hence a function for each operation. The first time, which finds everything cold, is for nothing. */
+/* The window's number must be a constant, hence a function for each operation. The first time finds everything cold: it is for nothing. */
 #define WORK(name, rounds, nature)							\
 static void work_##name(struct worker *w)						\
 {											\

@@ -528,11 +528,8 @@ bool aspace_extend_stack(struct aspace *as, uaddr_t addr)
 		return false;
 	aspace_begin(as);
 	stack = stack_above(as, addr);	/* anything may have happened meanwhile */
-	if (stack) {
-		aspace_remove(as, stack);
-		stack->start = ALIGN_DOWN(addr, PAGE_SIZE);
-		aspace_add(as, stack);
-	}
+	if (stack)
+		aspace_resize(as, stack, ALIGN_DOWN(addr, PAGE_SIZE), stack->end);
 	aspace_end(as);
 	return true;
 }

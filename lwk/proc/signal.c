@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Signals, the LWK's half. Linux decides who gets a signal and performs default actions on the proxy; what arrives here has (or had a
- * moment ago) a handler in the program. A thread that signals itself need not ask (sys_signal.c). The LWK queues it per thread, and on the way out of the kernel builds the handler's frame or restarts
- * the interrupted call by Linux's rules (signal(7), "Interruption of system calls").
+ * moment ago) a handler in the program. A thread that signals itself need not ask (sys_signal.c). The LWK queues it per thread, and on the
+ * way out of the kernel builds the handler's frame or restarts the interrupted call by Linux's rules (signal(7), "Interruption of system
+ * calls").
  */
 #include "arch/x86/asm.h"
 #include "arch/x86/x86.h"
