@@ -32,6 +32,7 @@ _Thread_local struct thread *host_thread;
 
 static pthread_mutex_t park_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t unparked = PTHREAD_COND_INITIALIZER;
+static u64 ahead;			/* a, written under park_lock: ns that were jumped */
 static char *arena;
 static u64 kernel_pgd[512] __aligned(4096);
 
@@ -79,7 +80,15 @@ u64 arch_cycles(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+	return now.tv_sec * 1000000000ULL + now.tv_nsec + __atomic_load_n(&ahead, __ATOMIC_SEQ_CST);
+}
+
+void host_jump(u64 ns)
+{
+	pthread_mutex_lock(&park_lock);
+	__atomic_fetch_add(&ahead, ns, __ATOMIC_SEQ_CST);
+	pthread_cond_broadcast(&unparked);
+	pthread_mutex_unlock(&park_lock);
 }
 
 void arch_zero(void *dst, u64 len)
@@ -117,7 +126,6 @@ struct thread *current_thread(void)
 void thread_park(u64 deadline)
 {
 	struct thread *t = host_thread;
-	struct timespec until = { deadline / 1000000000, deadline % 1000000000 };
 	void (*on_park)(void) = host_on_park;
 	int err = 0;
 
@@ -131,9 +139,13 @@ void thread_park(u64 deadline)
 		return;
 	}
 	pthread_mutex_lock(&park_lock);
-	while (!t->token && !err)
+	while (!t->token && !err) {
+		u64 end = deadline - min(ahead, deadline);
+		struct timespec until = { end / 1000000000, end % 1000000000 };
+
 		err = deadline ? pthread_cond_clockwait(&unparked, &park_lock, CLOCK_MONOTONIC, &until) :
 			pthread_cond_wait(&unparked, &park_lock);
+	}
 	t->token = 0;
 	pthread_mutex_unlock(&park_lock);
 }

@@ -23,4 +23,7 @@ extern void (*host_on_park)(void);	/* called once by thread_park(): what others 
 extern u32 host_steps;			/* a: calls of thread_goes_on() */
 #define HOST_PANIC_STATUS	42
 
+/* Lets time pass: arch_cycles() is @ns ahead of what it was, and parks whose deadline that passes end. */
+void host_jump(u64 ns);
+
 #endif
