@@ -21,6 +21,8 @@
 #define SIG_DFL		0
 #define SIG_IGN		1
 
+#define SA_NOCLDSTOP	1
+#define SA_NOCLDWAIT	2
 #define SA_ONSTACK	0x08000000
 #define SA_RESTORER	0x04000000
 #define SA_RESTART	0x10000000

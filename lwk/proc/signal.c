@@ -53,6 +53,12 @@ static void foresee_mask(struct thread *t, u32 sig, bool next) REQUIRES(t->proc-
 	__atomic_store_n(&t->slot->sigmask, mask | act->mask | (act->flags & SA_NODEFER ? 0 : SIGBIT(sig)), __ATOMIC_SEQ_CST);
 }
 
+/* Linux tells nobody of children who ignores them; it does not know so while a thread waits for SIGCHLD. */
+static bool is_of_ignored_child(struct proc *proc, u32 sig, const u8 info[128]) REQUIRES(proc->lock)
+{
+	return sig == SIGCHLD && ((const s32 *)info)[2] > 0 && proc->action[sig - 1].handler == SIG_IGN;
+}
+
 void signal_post(struct thread *t, const u8 info[128])
 {
 	struct sigqueue *q = kmalloc(sizeof(*q));
@@ -64,6 +70,11 @@ void signal_post(struct thread *t, const u8 info[128])
 		return;
 	}
 	spin_lock(&t->proc->lock);
+	if (is_of_ignored_child(t->proc, sig, info)) {
+		spin_unlock(&t->proc->lock);
+		kfree(q);
+		return;
+	}
 	next = t->sigpending & ~__atomic_load_n(&t->sigmask, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->sigpending, t->sigpending | SIGBIT(sig), __ATOMIC_RELAXED);
 	if (q) {

@@ -61,6 +61,15 @@ static u64 told_class(const struct proc *proc, u32 sig, uaddr_t handler)
 	return proc->claims[sig - 1] || proc->claimed & SIGBIT(sig) ? CLASS_HANDLER : handler_class(handler);
 }
 
+/*
+ * The flags that Linux must know are those of SIGCHLD. Who ignores it has no zombies, which must hold as well while Linux is told that it
+ * has a handler; signal_post() drops what Linux sends on children then.
+ */
+static u64 told_flags(u32 sig, const struct ksigaction *act)
+{
+	return sig != SIGCHLD ? 0 : (act->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)) | (act->handler == SIG_IGN ? SA_NOCLDWAIT : 0);
+}
+
 /* ---- A thread signals itself ---- */
 
 /*
@@ -109,8 +118,8 @@ static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new,
 	tell_begin(proc);
 	*old = signal_action(proc, sig);
 	class = proc->claims[sig - 1] ? CLASS_HANDLER : handler_class(new->handler);
-	if (class != told_class(proc, sig, old->handler) || ((new->flags ^ old->flags) & 7) || proc->claimed & SIGBIT(sig))
-		ret = FORWARD(NR_RT_SIGACTION, sig, class, new->flags);
+	if (class != told_class(proc, sig, old->handler) || told_flags(sig, new) != told_flags(sig, old) || proc->claimed & SIGBIT(sig))
+		ret = FORWARD(NR_RT_SIGACTION, sig, class, told_flags(sig, new));
 	if (!ret) {
 		spin_lock(&proc->lock);
 		proc->action[sig - 1] = *new;
@@ -224,13 +233,13 @@ static bool claim_changes(struct proc *proc, u32 sig, bool claim)
  */
 static void claim_tell(struct proc *proc, u32 sig, bool claim)
 {
-	uaddr_t handler = signal_action(proc, sig).handler;
+	struct ksigaction act = signal_action(proc, sig);
 
-	if (handler_class(handler) == CLASS_HANDLER || proc->claimed & SIGBIT(sig))
+	if (handler_class(act.handler) == CLASS_HANDLER || proc->claimed & SIGBIT(sig))
 		return;
 	if (claim)
-		FORWARD(NR_RT_SIGACTION, sig, CLASS_HANDLER, 0);
-	else if (handler == SIG_IGN || SIG_IGNORED_BY_DEFAULT & SIGBIT(sig))
+		FORWARD(NR_RT_SIGACTION, sig, CLASS_HANDLER, told_flags(sig, &act));
+	else if (act.handler == SIG_IGN || SIG_IGNORED_BY_DEFAULT & SIGBIT(sig))
 		proc->claimed |= SIGBIT(sig);
 	else
 		FORWARD(NR_RT_SIGACTION, sig, CLASS_DEFAULT, 0);

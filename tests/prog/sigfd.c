@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -169,6 +170,29 @@ static void message_queue(void)
 	mq_close(q);
 }
 
+/* Who ignores SIGCHLD has no zombies and hears nothing of children, also after, and while, it is waited for. */
+static void ignored_children(void)
+{
+	sigset_t set = set_of(SIGCHLD, 0, 0);
+	struct timespec none = { 0, 0 }, soon = { 0, 300000000 };
+	pid_t pid;
+
+	signal(SIGCHLD, SIG_IGN);
+	say("no child yet", sigtimedwait(&set, NULL, &none));
+	pid = need("fork", fork());
+	if (!pid)
+		_exit(3);
+	say("a child that leaves no zombie", waitpid(pid, NULL, 0));
+	pid = need("fork", fork());
+	if (!pid)
+		_exit(3);
+	say("its end is no signal", sigtimedwait(&set, NULL, &soon));
+	say("nor is it left", waitpid(pid, NULL, 0));
+	kill(getpid(), SIGCHLD);
+	say("others may send it", sigtimedwait(&set, NULL, &soon) == SIGCHLD);
+	signal(SIGCHLD, SIG_DFL);
+}
+
 int main(void)
 {
 	sigset_t set = set_of(SIGUSR1, SIGTERM, SIGCHLD);
@@ -186,6 +210,7 @@ int main(void)
 	timed(SIGTERM);
 	after_all(fd);
 	message_queue();
+	ignored_children();
 	say("signalfd of a file", signalfd(1, &set, 0));
 	say("flags", signalfd(-1, &set, 1));
 	return 0;

@@ -27,7 +27,7 @@ struct x86_features x86_features = { .xsave_size = 832 };
 static struct az_slot slots[THREADS];
 static struct thread threads[THREADS];
 static struct proc proc;
-static u64 told[65];			/* a: what Linux does with each signal */
+static u64 told[65], told_with[65];	/* a: what Linux does with each signal, and by which flags */
 static u64 tells;			/* a */
 static u32 framed[8], frames;		/* signals whose handlers have frames, in order */
 static s32 framed_code[8];
@@ -37,6 +37,7 @@ long forward(u32 nr, const u64 arg[6])
 	if (nr == NR_RT_SIGACTION) {
 		assert_int_equal(__atomic_fetch_add(&tells, 1, __ATOMIC_SEQ_CST) & 1, 0);	/* one at a time */
 		__atomic_store_n(&told[arg[0]], arg[1], __ATOMIC_SEQ_CST);
+		__atomic_store_n(&told_with[arg[0]], arg[2], __ATOMIC_SEQ_CST);
 		sched_yield();
 		__atomic_fetch_add(&tells, 1, __ATOMIC_SEQ_CST);
 	}
@@ -363,6 +364,25 @@ static void alternate_stacks_have_linuxs_least_size(void **state)
 	assert_int_equal(altstack_set(&threads[0], &s), -EINVAL);
 }
 
+static void who_ignores_children_has_no_zombies(void **state)
+{
+	struct wait a;
+
+	assert_int_equal(set_handler(SIGCHLD, SIG_IGN), 0);
+	put_set(SET, SIGBIT(SIGCHLD));
+	threads[1].sigmask = SIGBIT(SIGCHLD);
+	start_wait(&a, 1);
+	assert_int_equal(told[SIGCHLD], CLASS_HANDLER);
+	assert_int_equal(told_with[SIGCHLD], SA_NOCLDWAIT);
+	post(&threads[1], SIGCHLD, 1);		/* CLD_EXITED */
+	assert_int_equal(threads[1].sigpending, 0);
+	assert_int_equal(end_wait(&a, SIGCHLD), SIGCHLD);
+	assert_int_equal(set_handler(SIGCHLD, HANDLER), 0);
+	assert_int_equal(told_with[SIGCHLD], 0);
+	post(&threads[1], SIGCHLD, 1);
+	assert_int_equal(threads[1].sigpending, SIGBIT(SIGCHLD));
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
@@ -370,7 +390,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(linux_is_told_of_handlers), TEST(a_signal_has_its_default_action_when_nobody_waits),
 		TEST(waits_that_begin_and_end_together), TEST(an_awaited_signal_is_not_missed), TEST(faults_come_first),
-		TEST(a_frame_without_a_place_is_a_fault), TEST(a_handler_for_once), TEST(a_thread_signals_itself), TEST(actions_are_copied_whole), TEST(alternate_stacks_have_linuxs_least_size),
+		TEST(a_frame_without_a_place_is_a_fault), TEST(a_handler_for_once), TEST(a_thread_signals_itself), TEST(actions_are_copied_whole), TEST(alternate_stacks_have_linuxs_least_size), TEST(who_ignores_children_has_no_zombies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
