@@ -81,7 +81,7 @@ test: all test-programs
 check: deps calls
 	@tests/run host
 
-# QUICK=1 tries less and takes a third of the time; bench-hw needs an LWK that is booted on this machine.
+# QUICK=1 tries less and takes minutes; bench-hw needs an LWK that is booted on this machine.
 .PHONY: bench bench-hw
 bench: all
 	@bench/run

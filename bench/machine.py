@@ -47,12 +47,16 @@ def kind():
     return "emulated" if is_emulated() else "virtual" if virtual else "real"
 
 
-def isolated_cpus():
-    """The CPUs that Linux keeps free of its own work (isolcpus=)."""
-    text = output("cat", "/sys/devices/system/cpu/isolated")
+def cpu_list(text):
+    """Return the numbers of a list as Linux writes it: 2-5,8."""
     bounds = [part.split("-") for part in text.split(",") if part]
     return [cpu for part in bounds
             for cpu in range(int(part[0]), int(part[-1]) + 1)]
+
+
+def isolated_cpus():
+    """The CPUs that Linux keeps free of its own work (isolcpus=)."""
+    return cpu_list(output("cat", "/sys/devices/system/cpu/isolated"))
 
 
 def kernel_version():

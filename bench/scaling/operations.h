@@ -35,7 +35,7 @@
 	OP(thread, 10, all)		\
 	OP(malloc, 10, all)		\
 	OP(barrier, 10, all)		\
-	OP(signal, 10, linux)		\
+	OP(signal, 10, alone)		\
 	OP(getppid, 10, linux)		\
 	OP(pread_4k, 10, linux)
 
