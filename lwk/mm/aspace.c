@@ -138,7 +138,7 @@ static void destroy_regions(struct aspace *as)
 	struct file_ref *f;
 	struct limbo *l;
 
-	while ((r = as->regions)) {
+	while ((r = as->regions.root)) {
 		aspace_remove(as, r);
 		if (r->file)
 			file_put(as, r->file);
@@ -323,12 +323,12 @@ void aspace_remove(struct aspace *as, struct region *r)
 void aspace_resize(struct aspace *as, struct region *r, uaddr_t start, uaddr_t end)
 {
 	account(as, r, (end - start) - (r->end - r->start));
-	region_resize(r, start, end);
+	region_resize(&as->regions, r, start, end);
 }
 
 bool aspace_absorb(struct aspace *as, const struct region *new)
 {
-	if (!region_absorb(as->regions, new))
+	if (!region_absorb(&as->regions, new))
 		return false;
 	account(as, new, new->end - new->start);
 	return true;
@@ -349,14 +349,14 @@ static struct region *split_region(struct aspace *as, struct region *r, uaddr_t 
 
 long aspace_split(struct aspace *as, uaddr_t at)
 {
-	struct region *r = region_find(as->regions, at);
+	struct region *r = region_find(&as->regions, at);
 
 	return !r || r->start == at || split_region(as, r, at) ? 0 : -ENOMEM;
 }
 
 long aspace_cut(struct aspace *as, uaddr_t start, uaddr_t end, struct region **first)
 {
-	struct region *r = region_next(as->regions, start);
+	struct region *r = region_next(&as->regions, start);
 
 	if (r && r->start < start) {
 		r = split_region(as, r, start);
@@ -384,7 +384,7 @@ void aspace_join(struct aspace *as, struct region *r)
 
 void aspace_merge(struct aspace *as, uaddr_t at)
 {
-	struct region *r = region_find(as->regions, at);
+	struct region *r = region_find(&as->regions, at);
 
 	if (r && r->start == at)
 		aspace_join(as, r);
@@ -404,7 +404,7 @@ bool region_copy_next(struct aspace *as, uaddr_t start, uaddr_t end, struct regi
 	struct region *r;
 
 	spin_lock(&as->lock);
-	r = region_next(as->regions, start);
+	r = region_next(&as->regions, start);
 	if (r)
 		*copy = *r;
 	spin_unlock(&as->lock);
@@ -431,7 +431,7 @@ static void check_entries(struct aspace *as) REQUIRES(as->lock)
 	u64 span, *entry;
 
 	for_each_entry(as->pgd, entry, addr, AZ_USER_END, span) {
-		struct region *r = region_find(as->regions, addr);
+		struct region *r = region_find(&as->regions, addr);
 		u64 e = pte_load(entry);
 
 		check(r && span <= r->end - addr && ALIGN_DOWN(addr, span) >= r->start);
@@ -448,8 +448,8 @@ long aspace_check(struct aspace *as)
 	struct region *r;
 
 	spin_lock(&as->lock);
-	check(region_check(as->regions) == as->region_count);
-	for (r = region_next(as->regions, 0); r; r = r->next) {
+	check(region_check(&as->regions) == as->region_count);
+	for (r = region_next(&as->regions, 0); r; r = r->next) {
 		u64 len = r->end - r->start;
 
 		check(r->end <= AZ_USER_END && (!r->file || r->file->refs > 0));
@@ -490,7 +490,7 @@ long aspace_map_stack(struct aspace *as)
 	if (!r)
 		return -ENOMEM;
 	aspace_begin(as);
-	if (region_next(as->regions, r->start)) {
+	if (region_next(&as->regions, r->start)) {
 		aspace_end(as);
 		kfree(r);
 		return -EEXIST;
@@ -503,7 +503,7 @@ long aspace_map_stack(struct aspace *as)
 /* The stack that a touch of @addr extends, if there is one; it must not come close to what is below. */
 static struct region *stack_above(struct aspace *as, uaddr_t addr) REQUIRES(as->lock)
 {
-	struct region *stack = region_next(as->regions, addr), *r;
+	struct region *stack = region_next(&as->regions, addr), *r;
 	uaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
 
 	if (!stack || stack->start <= addr || !(stack->flags & REGION_GROWSDOWN))
@@ -542,7 +542,7 @@ void aspace_set_brk(struct aspace *as, uaddr_t start)
 /* Adds [start, end) to the heap. */
 static bool brk_grow(struct aspace *as, uaddr_t start, uaddr_t end)
 {
-	struct region *next = region_next(as->regions, start), *r;
+	struct region *next = region_next(&as->regions, start), *r;
 
 	if (end > as->mmap_top || (next && next->start < end) || aspace_room(as, end - start, end - start, 0))
 		return false;
@@ -589,7 +589,7 @@ bool aspace_is_linux(struct aspace *as, uaddr_t addr)
 	bool shared;
 
 	spin_lock(&as->lock);
-	r = region_find(as->regions, addr);
+	r = region_find(&as->regions, addr);
 	shared = r && r->flags & REGION_LINUX;
 	spin_unlock(&as->lock);
 	return shared;

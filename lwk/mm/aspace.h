@@ -66,7 +66,7 @@ struct aspace {
 	struct list waiters;		/* l: threads in aspace_wait(), for a range that is zapped */
 	struct list turns;		/* l: threads in aspace_begin(), first come first */
 	u64 *pgd;			/* I; entries below it: l */
-	struct region *regions;		/* l */
+	struct regions regions;		/* l */
 	u64 changes;			/* l: of all address spaces none has the same; another one whenever a region goes */
 	u32 region_count;		/* l */
 	uaddr_t zap_start, zap_end;	/* l */
@@ -93,7 +93,7 @@ struct aspace {
 
 /* Steps through all regions that have a part in [from, to). */
 #define for_each_region(as, r, from, to) \
-	for (r = region_next((as)->regions, from); r && r->start < (to); r = r->next)
+	for (r = region_next(&(as)->regions, from); r && r->start < (to); r = r->next)
 
 /* ---- aspace.c ---- */
 void aspace_begin(struct aspace *as);			/* returns with the lock held */

@@ -102,7 +102,7 @@ long range_punch(struct aspace *as, uaddr_t start, uaddr_t end)
 /* All of the range is shared memory of one file, mapped alike. */
 static bool is_one_mapping(struct aspace *as, uaddr_t start, uaddr_t end) REQUIRES(as->lock)
 {
-	struct region *first = region_find(as->regions, start), *r;
+	struct region *first = region_find(&as->regions, start), *r;
 
 	if (!first || (first->flags & (REGION_SHARED | REGION_LINUX)) != (REGION_SHARED | REGION_LINUX))
 		return false;

@@ -35,7 +35,7 @@ long aspace_borrow(struct aspace *as, const struct borrowed *part, u32 count)
 	for (u32 i = 0; i < count; i++)
 		len += part[i].len;
 	aspace_begin(as);
-	start = at = region_gap(as->regions, AZ_USER_START, as->mmap_top, len, PAGE_SIZE);
+	start = at = region_gap(&as->regions, AZ_USER_START, as->mmap_top, len, PAGE_SIZE);
 	ret = start ? aspace_room(as, len, 0, 0) : -ENOMEM;
 	for (u32 i = 0; i < count && !ret; i++) {
 		ret = borrow_part(as, at, &part[i]);

@@ -26,7 +26,7 @@ static long cow_split(struct aspace *as, u64 *entry, uaddr_t addr) REQUIRES(as->
 /* Replaces the shared frame, unless the world has changed. Whichever of the two the page does not have loses an owner. */
 static void cow_install(struct aspace *as, uaddr_t addr, u64 e, paddr_t copy) REQUIRES(as->lock)
 {
-	struct region *r = region_find(as->regions, addr);
+	struct region *r = region_find(&as->regions, addr);
 	u64 span, *entry = pt_find(as->pgd, addr, &span);
 
 	/* a range that is being zapped has hidden its entries */
@@ -44,13 +44,13 @@ static void cow_install(struct aspace *as, uaddr_t addr, u64 e, paddr_t copy) RE
 long cow_break(struct aspace *as, uaddr_t addr, u64 *entry, bool small)
 {
 	u64 e = pte_load(entry), span = pte_span(e);
-	struct placement from = policy_place(region_find(as->regions, addr), addr, span);
+	struct placement from = policy_place(region_find(&as->regions, addr), addr, span);
 	u32 order = span_order(span);
 	paddr_t copy;
 	bool held;
 
 	if (!frame_is_shared(pte_frame(e), order)) {
-		pte_set(entry, pte_make(pte_frame(e), region_find(as->regions, addr)->prot, span));
+		pte_set(entry, pte_make(pte_frame(e), region_find(&as->regions, addr)->prot, span));
 		return 0;
 	}
 	copy = small && order ? 0 : policy_alloc(&from, order);

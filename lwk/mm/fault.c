@@ -41,7 +41,7 @@ static struct region *find(struct aspace *as, uaddr_t addr) REQUIRES(as->lock)
 
 	if (found[cpu].as == as && found[cpu].changes == as->changes && addr >= r->start && addr < r->end)
 		return r;
-	r = region_find(as->regions, addr);
+	r = region_find(&as->regions, addr);
 	if (r) {
 		found[cpu].as = as;
 		found[cpu].changes = as->changes;
@@ -334,7 +334,7 @@ static long fault_linux(struct aspace *as, struct region *r, uaddr_t addr, u32 a
 	if (granted < 0)
 		ret = forward_failed(granted);
 	spin_lock(&as->lock);
-	r = region_find(as->regions, addr);
+	r = region_find(&as->regions, addr);
 	if (!r || r->file != file || is_zapped(as, page, page + PAGE_SIZE) || as->taken_back != taken_back) {
 		ret = AGAIN;
 	} else if (!ret && (access & FAULT_WRITE) && !(granted & 1)) {
@@ -421,7 +421,7 @@ static u64 linux_at(struct aspace *as, uaddr_t addr)
 	u64 bytes = 0;
 
 	spin_lock(&as->lock);
-	r = region_find(as->regions, addr);
+	r = region_find(&as->regions, addr);
 	if (r && (r->flags & REGION_LINUX))
 		bytes = r->end - addr;
 	spin_unlock(&as->lock);
@@ -475,7 +475,7 @@ static void page_lend(struct aspace *as, struct az_page_query *q)
 	struct region *r;
 
 	spin_lock(&as->lock);
-	r = region_find(as->regions, page);
+	r = region_find(&as->regions, page);
 	if (r && r->file && !(r->flags & REGION_LINUX)) {
 		from = policy_place(r, page, PAGE_SIZE);
 		q->frame = policy_alloc(&from, 0);
@@ -498,7 +498,7 @@ static void page_take_back(struct aspace *as, struct az_page_query *q)
 	struct region *r;
 
 	spin_lock(&as->lock);
-	r = region_find(as->regions, page);
+	r = region_find(&as->regions, page);
 	q->ret = -EAGAIN;
 	if (!q->filled)
 		q->ret = -EIO;

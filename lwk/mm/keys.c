@@ -88,7 +88,7 @@ u32 aspace_key_at(struct aspace *as, uaddr_t addr)
 	u32 key;
 
 	spin_lock(&as->lock);
-	r = region_find(as->regions, addr);
+	r = region_find(&as->regions, addr);
 	key = r ? key_of(r) : 0;
 	spin_unlock(&as->lock);
 	return key;

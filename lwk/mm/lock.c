@@ -132,7 +132,7 @@ static long range_lock(struct aspace *as, uaddr_t start, uaddr_t end, u32 flags)
 	if (aspace_split(as, start) || aspace_split(as, end))
 		return -ENOMEM;
 	for (at = start; at < end && !ret;) {
-		struct region *r = region_find(as->regions, at);
+		struct region *r = region_find(&as->regions, at);
 
 		if (!r)
 			ret = -ENOMEM;

@@ -137,7 +137,7 @@ static long request_open(struct request *rq)
 
 bool range_is_free(struct aspace *as, uaddr_t start, u64 len)
 {
-	struct region *r = region_next(as->regions, start);
+	struct region *r = region_next(&as->regions, start);
 
 	return !r || r->start >= start + len;
 }
@@ -166,11 +166,11 @@ static long place(struct aspace *as, const struct request *rq)
 	if (a->addr && hint >= AZ_USER_START && hint <= AZ_USER_END - rq->len && range_is_free(as, hint, rq->len))
 		return hint;
 	if (a->flags & MAP_32BIT)
-		start = region_gap(as->regions, LOW_START, LOW_END, rq->len, unit);
+		start = region_gap(&as->regions, LOW_START, LOW_END, rq->len, unit);
 	else
-		start = region_gap(as->regions, AZ_USER_START, as->mmap_top, rq->len, alignment(rq));
+		start = region_gap(&as->regions, AZ_USER_START, as->mmap_top, rq->len, alignment(rq));
 	if (!start && !(a->flags & MAP_32BIT))
-		start = region_gap(as->regions, AZ_USER_START, as->mmap_top, rq->len, unit);
+		start = region_gap(&as->regions, AZ_USER_START, as->mmap_top, rq->len, unit);
 	return start ? (long)start : -ENOMEM;
 }
 
@@ -179,7 +179,7 @@ static u64 range_mapped(struct aspace *as, uaddr_t start, uaddr_t end)
 	struct region *r;
 	u64 bytes = 0;
 
-	for (r = region_next(as->regions, start); r && r->start < end; r = r->next)
+	for (r = region_next(&as->regions, start); r && r->start < end; r = r->next)
 		bytes += min(end, r->end) - max(start, r->start);
 	return bytes;
 }
@@ -208,7 +208,7 @@ static long map_in_linux(struct aspace *as, const struct request *rq, uaddr_t st
  */
 static long rehearse(struct aspace *as, const struct request *rq)
 {
-	uaddr_t start = region_gap(as->regions, AZ_USER_START, as->mmap_top, rq->len, PAGE_SIZE);
+	uaddr_t start = region_gap(&as->regions, AZ_USER_START, as->mmap_top, rq->len, PAGE_SIZE);
 	long ret = start ? map_in_linux(as, rq, start) : -ENOMEM;
 
 	if (ret)

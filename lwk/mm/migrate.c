@@ -46,7 +46,7 @@ static long replace(struct aspace *as, const struct region *r, uaddr_t start, u6
 long entry_move(struct aspace *as, uaddr_t addr, u64 *entry, u32 node)
 {
 	u64 e = pte_load(entry), span = pte_span(e);
-	const struct region *r = region_find(as->regions, addr);
+	const struct region *r = region_find(&as->regions, addr);
 	paddr_t to;
 	long ret;
 
@@ -70,7 +70,7 @@ static u64 *entry_at(struct aspace *as, uaddr_t addr, long *why) REQUIRES(as->lo
 {
 	u64 span, *entry = addr < AZ_USER_END ? pt_find(as->pgd, addr, &span) : NULL;
 
-	*why = addr < AZ_USER_END && region_find(as->regions, addr) ? -ENOENT : -EFAULT;
+	*why = addr < AZ_USER_END && region_find(&as->regions, addr) ? -ENOENT : -EFAULT;
 	return entry && pte_load(entry) ? entry : NULL;
 }
 

@@ -152,7 +152,7 @@ static void merge_from(struct aspace *as, struct region *r, uaddr_t end) REQUIRE
 
 void range_merge(struct aspace *as, uaddr_t start, uaddr_t end)
 {
-	merge_from(as, region_next(as->regions, start), end);
+	merge_from(as, region_next(&as->regions, start), end);
 }
 
 static u64 allow_regions(struct aspace *as, struct region *first, uaddr_t end, bool zapped) REQUIRES(as->lock)
@@ -232,7 +232,7 @@ static long range_protect(struct aspace *as, uaddr_t start, uaddr_t end, u32 pro
 /* PROT_GROWSDOWN: the range begins where the stack that it is in does. */
 static long protect_stack(struct aspace *as, uaddr_t start, uaddr_t end, u32 prot) REQUIRES(as->lock)
 {
-	struct region *r = region_next(as->regions, start);
+	struct region *r = region_next(&as->regions, start);
 
 	if (!r || r->start >= end)
 		return -ENOMEM;

@@ -39,7 +39,7 @@ bool aspace_region_at(struct aspace *as, uaddr_t addr, struct az_region *to)
 	struct region *r;
 
 	spin_lock(&as->lock);
-	r = region_find(as->regions, addr);
+	r = region_find(&as->regions, addr);
 	if (r)
 		answer(as, r, to);
 	spin_unlock(&as->lock);
@@ -52,7 +52,7 @@ void aspace_query(struct aspace *as, struct az_query *q)
 	struct region *r;
 
 	spin_lock(&as->lock);
-	for (r = region_next(as->regions, q->from); r && count < AZ_QUERY_REGIONS; r = r->next)
+	for (r = region_next(&as->regions, q->from); r && count < AZ_QUERY_REGIONS; r = r->next)
 		answer(as, r, &q->region[count++]);
 	spin_unlock(&as->lock);
 	q->count = count;

@@ -6,6 +6,10 @@
  *
  * Regions are also linked in order of address. Each node knows the largest hole before a region of its subtree, which lets region_gap()
  * skip subtrees without room. What changes one hole goes up only as far as that changes the largest.
+ *
+ * Most calls need no walk through the tree, however many regions there are. Whoever maps, looks or unmaps mostly means the region that was
+ * seen last, which is tried first. And the search for room begins where the last one ended: it went from top to bottom, so nothing
+ * above has room for as much, until a hole there grows.
  */
 #include "log.h"
 #include "mm.h"
@@ -71,6 +75,13 @@ static void rotate_up(struct region **tree, struct region *r)
 	r->gap = largest_hole(r);
 }
 
+/* The hole before @r, NULL: after the last region, has grown: the next search must not begin below it. */
+static void hole_grown(struct regions *t, struct region *r)
+{
+	if (!r || (t->full && r->start >= t->full->start && hole_before(r) >= t->full_len))
+		t->full = r;
+}
+
 static struct region *last_of(struct region *t)
 {
 	while (t && t->right)
@@ -79,7 +90,7 @@ static struct region *last_of(struct region *t)
 }
 
 /* Adds @r between two neighbours: one of them has a free place on that side, because they are neighbours. */
-static void tree_add(struct region **tree, struct region *r, struct region *prev, struct region *next)
+static void tree_add(struct regions *t, struct region *r, struct region *prev, struct region *next)
 {
 	r->prev = prev;
 	r->next = next;
@@ -95,14 +106,15 @@ static void tree_add(struct region **tree, struct region *r, struct region *prev
 		prev->right = r;
 		r->up = prev;
 	} else {
-		*tree = r;
+		t->root = r;
 		r->up = NULL;
 	}
 	r->gap = 0;
 	gap_changed(r);
 	gap_changed(next);
 	while (r->up && r->priority > r->up->priority)
-		rotate_up(tree, r);
+		rotate_up(&t->root, r);
+	t->seen = r;
 }
 
 /* Need not be good or equal on all CPUs: only keeps the tree shallow. */
@@ -118,7 +130,7 @@ static u32 random_priority(void)
 	return x;
 }
 
-struct region *region_next(struct region *t, uaddr_t addr)
+static struct region *find_next(struct region *t, uaddr_t addr)
 {
 	struct region *found = NULL;
 
@@ -133,37 +145,70 @@ struct region *region_next(struct region *t, uaddr_t addr)
 	return found;
 }
 
-struct region *region_find(struct region *t, uaddr_t addr)
+/* Is @r, which ends above @addr, the lowest that does? */
+static bool is_next(const struct region *r, uaddr_t addr)
+{
+	return addr >= r->start || !r->prev || addr >= r->prev->end;
+}
+
+struct region *region_next(struct regions *t, uaddr_t addr)
+{
+	struct region *r = t->seen;
+
+	if (r && addr < r->end) {
+		if (is_next(r, addr))
+			return r;
+		r = r->prev;	/* what was split off is above the part that is meant next */
+		if (is_next(r, addr))
+			return t->seen = r;
+	}
+	r = find_next(t->root, addr);
+	if (r)
+		t->seen = r;
+	return r;
+}
+
+struct region *region_find(struct regions *t, uaddr_t addr)
 {
 	struct region *r = region_next(t, addr);
 
 	return r && r->start <= addr ? r : NULL;
 }
 
-void region_insert(struct region **tree, struct region *r)
+void region_insert(struct regions *t, struct region *r)
 {
-	struct region *next = region_next(*tree, r->start);
+	struct region *next = region_next(t, r->start);
 
 	r->priority = random_priority();
-	tree_add(tree, r, next ? next->prev : last_of(*tree), next);
+	tree_add(t, r, next ? next->prev : last_of(t->root), next);
 }
 
-void region_remove(struct region **tree, struct region *r)
+/* Takes @r out of the tree and the list; it keeps its neighbours. */
+static void tree_remove(struct regions *t, struct region *r)
 {
 	struct region *a, *b;
 
 	while ((a = r->left) && (b = r->right))
-		rotate_up(tree, a->priority > b->priority ? a : b);
-	replace_child(tree, r->up, r, r->left ? r->left : r->right);
+		rotate_up(&t->root, a->priority > b->priority ? a : b);
+	replace_child(&t->root, r->up, r, r->left ? r->left : r->right);
 	if (r->prev)
 		r->prev->next = r->next;
 	if (r->next)
 		r->next->prev = r->prev;
 	gap_changed(r->up);
 	gap_changed(r->next);
+	if (t->full == r)
+		t->full = r->next;
 }
 
-void region_resize(struct region *r, uaddr_t start, uaddr_t end)
+void region_remove(struct regions *t, struct region *r)
+{
+	tree_remove(t, r);
+	hole_grown(t, r->next);
+	t->seen = r->next;
+}
+
+void region_resize(struct regions *t, struct region *r, uaddr_t start, uaddr_t end)
 {
 	if (r->file)
 		r->offset += start - r->start;
@@ -171,9 +216,11 @@ void region_resize(struct region *r, uaddr_t start, uaddr_t end)
 	r->end = end;
 	gap_changed(r);
 	gap_changed(r->next);
+	hole_grown(t, r);
+	hole_grown(t, r->next);
 }
 
-struct region *region_split(struct region **tree, struct region *r, uaddr_t at)
+struct region *region_split(struct regions *t, struct region *r, uaddr_t at)
 {
 	struct region *upper = kmalloc(sizeof(*upper));
 
@@ -187,7 +234,7 @@ struct region *region_split(struct region **tree, struct region *r, uaddr_t at)
 		r->file->refs++;
 	r->end = at;
 	upper->priority = random_priority();
-	tree_add(tree, upper, r, r->next);
+	tree_add(t, upper, r, r->next);
 	return upper;
 }
 
@@ -200,66 +247,80 @@ static bool can_merge(const struct region *a, const struct region *b)
 	return !a->file || a->offset + (a->end - a->start) == b->offset;
 }
 
-bool region_join(struct region **tree, struct region *r)
+bool region_join(struct regions *t, struct region *r)
 {
 	if (!r->prev || !can_merge(r->prev, r))
 		return false;
 	r->prev->end = r->start = r->end;	/* before it goes, so that there is no hole that comes and goes */
-	region_remove(tree, r);
+	tree_remove(t, r);
+	t->seen = r->prev;
 	return true;
 }
 
-struct region *region_merge(struct region **tree, uaddr_t at)
+struct region *region_merge(struct regions *t, uaddr_t at)
 {
-	struct region *r = region_find(*tree, at);
+	struct region *r = region_find(t, at);
 
-	return r && r->start == at && region_join(tree, r) ? r : NULL;
+	return r && r->start == at && region_join(t, r) ? r : NULL;
 }
 
-bool region_absorb(struct region *tree, const struct region *new)
+bool region_absorb(struct regions *t, const struct region *new)
 {
-	struct region *next = region_next(tree, new->start), *prev = next ? next->prev : last_of(tree);
+	struct region *next = region_next(t, new->start), *prev = next ? next->prev : last_of(t->root);
 	bool below = prev && can_merge(prev, new), above = next && can_merge(new, next);
 
 	if (below == above)
 		return false;
 	if (below)
-		region_resize(prev, prev->start, new->end);
+		region_resize(t, prev, prev->start, new->end);
 	else
-		region_resize(next, new->start, next->end);
+		region_resize(t, next, new->start, next->end);
 	return true;
 }
 
-/* The highest place of @len bytes in [low, high); 0 if there is none. */
-static uaddr_t place_in(uaddr_t low, uaddr_t high, u64 len, u64 align)
-{
-	uaddr_t start;
+/* What region_gap() is asked for. */
+struct search {
+	uaddr_t low, high;
+	u64 len, align;
+};
 
-	if (high < low || high - low < len)
+/* The highest place in [start, end); 0 if there is none. */
+static uaddr_t place_in(const struct search *s, uaddr_t start, uaddr_t end)
+{
+	uaddr_t place;
+
+	start = max(start, s->low);
+	end = min(end, s->high);
+	if (end < start || end - start < s->len)
 		return 0;
-	start = ALIGN_DOWN(high - len, align);
-	return start >= low ? start : 0;
+	place = ALIGN_DOWN(end - s->len, s->align);
+	return place >= start ? place : 0;
 }
 
-/* In the holes before regions, from right to left; subtrees without a large one are passed over. */
-static uaddr_t gap_below(const struct region *t, uaddr_t low, uaddr_t high, u64 len, u64 align)
+/*
+ * The highest place in a hole before a region, and that region in *@r; 0 if there is none. From right to left, passing over subtrees
+ * without a large hole: through the whole of *@r's subtree if @down, and then, or otherwise, from the hole before *@r on.
+ */
+static uaddr_t gap_below(const struct search *s, struct region **r, bool down)
 {
-	bool down = true;	/* @t's right side comes first; otherwise we come from there */
-	uaddr_t start;
+	struct region *t;
+	uaddr_t place;
 
-	while (t) {
-		if (down && t->right && t->right->gap >= len && t->end < high) {
+	for (t = *r; t;) {
+		if (down && t->right && t->right->gap >= s->len && t->end < s->high) {
 			t = t->right;
 			continue;
 		}
-		if (hole_before(t) >= len) {
-			start = place_in(max(low, t->start - hole_before(t)), min(high, t->start), len, align);
-			if (start)
-				return start;
+		if (hole_before(t) >= s->len) {
+			place = place_in(s, t->start - hole_before(t), t->start);
+			if (place) {
+				*r = t;
+				return place;
+			}
 		}
-		if (t->start <= low)
+		if (t->start <= s->low)
 			break;
-		down = t->left && t->left->gap >= len;
+		down = t->left && t->left->gap >= s->len;
 		if (down) {
 			t = t->left;
 			continue;
@@ -271,12 +332,26 @@ static uaddr_t gap_below(const struct region *t, uaddr_t low, uaddr_t high, u64 
 	return 0;
 }
 
-uaddr_t region_gap(struct region *t, uaddr_t low, uaddr_t high, u64 len, u64 align)
+uaddr_t region_gap(struct regions *t, uaddr_t low, uaddr_t high, u64 len, u64 align)
 {
-	struct region *last = last_of(t);
-	uaddr_t start = place_in(max(low, last ? last->end : 0), high, len, align);
+	const struct search s = { low, high, len, align };
+	bool begun = t->full && len >= t->full_len && high == t->full_high;
+	struct region *r = begun ? t->full : t->root, *last;
+	uaddr_t place;
 
-	return start ? start : gap_below(t, low, high, len, align);
+	if (!begun) {
+		last = last_of(r);
+		place = place_in(&s, last ? last->end : 0, high);
+		if (place)
+			return place;
+	}
+	place = gap_below(&s, &r, !begun);
+	if (place) {
+		t->full = t->seen = r;
+		t->full_len = len + align - PAGE_SIZE;	/* where a hole of that size begins does not matter */
+		t->full_high = high;
+	}
+	return place;
 }
 
 static u32 check_node(const struct region *t, const struct region **before)
@@ -296,15 +371,33 @@ static u32 check_node(const struct region *t, const struct region **before)
 	return count;
 }
 
-u32 region_check(struct region *t)
+static void check_is_in(const struct regions *t, const struct region *r)
+{
+	for (; r && r->up; r = r->up)
+		check(r->up->left == r || r->up->right == r);
+	check(!r || r == t->root);
+}
+
+/* No region from @r on has before it what the next search would look for in vain below. */
+static void check_full(const struct regions *t, const struct region *last)
+{
+	for (const struct region *r = t->full ? last : NULL; r != t->full; r = r->prev)
+		check(r->prev->end + t->full_len > min(r->start, t->full_high));
+	check(!t->full || last->end + t->full_len > t->full_high);
+}
+
+u32 region_check(const struct regions *t)
 {
 	const struct region *last = NULL;
 	u32 count = 0;
 
-	if (t) {
-		check(!t->up);
-		count = check_node(t, &last);
+	if (t->root) {
+		check(!t->root->up);
+		count = check_node(t->root, &last);
 		check(!last->next);
 	}
+	check_is_in(t, t->seen);
+	check_is_in(t, t->full);
+	check_full(t, last);
 	return count;
 }

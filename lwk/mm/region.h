@@ -58,25 +58,35 @@ static inline bool policy_is_same(const struct policy *a, const struct policy *b
 	return a->mode == b->mode && a->flags == b->flags && a->home == b->home && a->nodes == b->nodes && a->asked == b->asked;
 }
 
+/* All regions of an address space. All zero: none. */
+struct regions {
+	struct region *root;
+	struct region *seen;	/* found or added last, NULL: none */
+	/* Below @full_high, but above @full, the hole before it not included, no hole has @full_len bytes. NULL: nothing is known. */
+	struct region *full;
+	u64 full_len;
+	uaddr_t full_high;
+};
+
 /* The lowest region that ends above @addr, NULL if none: it contains @addr or is the next one. */
-struct region *region_next(struct region *tree, uaddr_t addr);
+struct region *region_next(struct regions *t, uaddr_t addr);
 /* The region that contains @addr, or NULL. */
-struct region *region_find(struct region *tree, uaddr_t addr);
-void region_insert(struct region **tree, struct region *r);
-void region_remove(struct region **tree, struct region *r);
+struct region *region_find(struct regions *t, uaddr_t addr);
+void region_insert(struct regions *t, struct region *r);
+void region_remove(struct regions *t, struct region *r);
 /* Gives @r other ends, with the same neighbours; what is left of a file stays where it was. */
-void region_resize(struct region *r, uaddr_t start, uaddr_t end);
+void region_resize(struct regions *t, struct region *r, uaddr_t start, uaddr_t end);
 /* Extends a region beside @new, which is in no tree, by it. False: nothing may be extended, or two regions and @new become one. */
-bool region_absorb(struct region *tree, const struct region *new);
+bool region_absorb(struct regions *t, const struct region *new);
 /* Cuts the region that contains @at strictly inside in two. Returns the new upper part, NULL when memory is short. */
-struct region *region_split(struct region **tree, struct region *r, uaddr_t at);
+struct region *region_split(struct regions *t, struct region *r, uaddr_t at);
 /* Joins @r to the one below it if they meet and nothing tells them apart. True: @r is no longer in the tree, and to be freed. */
-bool region_join(struct region **tree, struct region *r);
+bool region_join(struct regions *t, struct region *r);
 /* Joins the regions that meet at @at in that way. Returns the one to free, or NULL. */
-struct region *region_merge(struct region **tree, uaddr_t at);
+struct region *region_merge(struct regions *t, uaddr_t at);
 /* Highest start of @len free bytes in [@low, @high), a multiple of @align; 0 if none. */
-uaddr_t region_gap(struct region *tree, uaddr_t low, uaddr_t high, u64 len, u64 align);
+uaddr_t region_gap(struct regions *t, uaddr_t low, uaddr_t high, u64 len, u64 align);
 /* Fails a check if the tree is not ordered, balanced by priority and summed up right; number of regions. */
-u32 region_check(struct region *tree);
+u32 region_check(const struct regions *t);
 
 #endif

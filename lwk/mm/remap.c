@@ -45,7 +45,7 @@ static u64 grown(const struct remap_args *a)
 /* May the range, which does not shrink, become what is asked for? */
 static long check_region(struct aspace *as, const struct remap_args *a) REQUIRES(as->lock)
 {
-	struct region *r = region_find(as->regions, a->addr);
+	struct region *r = region_find(&as->regions, a->addr);
 
 	if (!r)
 		return -EFAULT;
@@ -89,7 +89,7 @@ static long remap_in_linux(struct aspace *as, const struct remap_args *a, u64 fl
 
 static bool can_grow(struct aspace *as, const struct remap_args *a) REQUIRES(as->lock)
 {
-	struct region *r = region_find(as->regions, a->addr), *next = region_next(as->regions, r->end);
+	struct region *r = region_find(&as->regions, a->addr), *next = region_next(&as->regions, r->end);
 	uaddr_t end = a->addr + a->new_len;
 
 	return a->old_len && a->addr + a->old_len == r->end && a->new_len <= AZ_USER_END - a->addr && (!next || next->start >= end);
@@ -97,7 +97,7 @@ static bool can_grow(struct aspace *as, const struct remap_args *a) REQUIRES(as-
 
 static long grow(struct aspace *as, const struct remap_args *a) REQUIRES(as->lock)
 {
-	struct region *r = region_find(as->regions, a->addr);
+	struct region *r = region_find(&as->regions, a->addr);
 	u64 charge = charge_of(r, grown(a));
 	long ret = 0;
 
@@ -213,7 +213,7 @@ static long move(struct aspace *as, const struct remap_args *a) REQUIRES(as->loc
 		return -ENOMEM;
 	if (a->old_len && (aspace_split(as, a->addr) || aspace_split(as, end)))
 		goto merge;
-	r = region_find(as->regions, a->addr);
+	r = region_find(&as->regions, a->addr);
 	if (keeps_old(a)) {
 		copy = kmalloc(sizeof(*copy));
 		if (!copy)
@@ -241,10 +241,10 @@ static uaddr_t choose_place(struct aspace *as, const struct remap_args *a) REQUI
 	uaddr_t start = 0;
 
 	if (a->new_len >= LARGE_SIZE && a->new_len < AZ_USER_END)
-		start = region_gap(as->regions, AZ_USER_START, as->mmap_top, a->new_len + LARGE_SIZE, PAGE_SIZE);
+		start = region_gap(&as->regions, AZ_USER_START, as->mmap_top, a->new_len + LARGE_SIZE, PAGE_SIZE);
 	if (start)
 		return ALIGN_UP(start - offset, LARGE_SIZE) + offset;
-	return region_gap(as->regions, AZ_USER_START, as->mmap_top, a->new_len, PAGE_SIZE);
+	return region_gap(&as->regions, AZ_USER_START, as->mmap_top, a->new_len, PAGE_SIZE);
 }
 
 static long shrink(struct aspace *as, const struct remap_args *a) REQUIRES(as->lock)
@@ -290,7 +290,7 @@ static long remap(struct aspace *as, struct remap_args *a) REQUIRES(as->lock)
 {
 	long ret;
 
-	if (!region_find(as->regions, a->addr))
+	if (!region_find(&as->regions, a->addr))
 		return -EFAULT;
 	if (a->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return remap_to(as, a);

@@ -32,7 +32,7 @@ static long detach_all(struct aspace *as, struct region *r)
 
 		if (r->file == file)
 			ret = range_unmap(as, r->start, end);
-		r = region_next(as->regions, end);
+		r = region_next(&as->regions, end);
 	}
 	file_put(as, file);
 	return ret;
@@ -46,9 +46,9 @@ long aspace_detach(struct aspace *as, uaddr_t addr)
 	if (addr & (PAGE_SIZE - 1))
 		return -EINVAL;
 	aspace_begin(as);
-	r = region_next(as->regions, addr);
+	r = region_next(&as->regions, addr);
 	while (r && !is_attached_at(r, addr))
-		r = region_next(as->regions, r->end);
+		r = region_next(&as->regions, r->end);
 	if (r)
 		ret = detach_all(as, r);
 	aspace_end(as);

@@ -118,7 +118,7 @@ static void range_detach(struct aspace *as, uaddr_t start, uaddr_t end)
 {
 	struct region *r;
 
-	while ((r = region_next(as->regions, start)) && r->start < end) {
+	while ((r = region_next(&as->regions, start)) && r->start < end) {
 		aspace_remove(as, r);
 		r->next = as->detached;
 		as->detached = r;
@@ -220,7 +220,7 @@ static long unmap_part(struct aspace *as, struct region *r, uaddr_t start, uaddr
 /* Most of what munmap is asked to remove is one end of a region: that becomes smaller. */
 long range_unmap(struct aspace *as, uaddr_t start, uaddr_t end)
 {
-	struct region *r = region_find(as->regions, start);
+	struct region *r = region_find(&as->regions, start);
 
 	if (r && end <= r->end && (r->start == start) != (r->end == end) && !(r->flags & REGION_LINUX))
 		return unmap_part(as, r, start, end);
@@ -277,7 +277,7 @@ static long drop_all(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 	long ret = 0, err = 0;
 
 	while (start < end && !err) {
-		r = region_next(as->regions, start);
+		r = region_next(&as->regions, start);
 		if (!r || r->start > start)
 			ret = -ENOMEM;
 		if (!r || r->start >= end)
@@ -295,7 +295,7 @@ static long drop_all(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 long range_whole(struct aspace *as, uaddr_t start, uaddr_t end)
 {
 	while (start < end) {
-		struct region *r = region_find(as->regions, start);
+		struct region *r = region_find(&as->regions, start);
 
 		if (!r)
 			return -ENOMEM;

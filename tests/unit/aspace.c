@@ -140,7 +140,7 @@ static void stacks_grow(void **state)
 	map_anon(P(1000), 2 * PAGE_SIZE, RW, FIXED | GROWSDOWN);
 	assert_int_equal(fault(P(998) + 5, FAULT_WRITE | FAULT_NOWAIT), MAPERR);
 	assert_int_equal(fault(P(998) + 5, FAULT_WRITE), 0);
-	assert_int_equal(region_find(as->regions, P(1001))->start, P(998));
+	assert_int_equal(region_find(&as->regions, P(1001))->start, P(998));
 	assert_int_equal(fault(P(900), 0), 0);
 	assert_int_equal(aspace_check(as), 1);
 	assert_int_equal(committed, resident);

@@ -175,7 +175,7 @@ static void nothing_shared_is_linux_backed(void **state)
 
 	assert_int_equal(fake.maps, 1);
 	assert_int_equal(a % LARGE_SIZE, 0);
-	assert_int_equal(region_find(as->regions, a)->offset, 0);
+	assert_int_equal(region_find(&as->regions, a)->offset, 0);
 	assert_int_equal(committed, 0);
 	assert_int_equal(fault(a + MB, FAULT_WRITE), 0);
 	assert_int_equal(aspace_prepare(as, a, 4 * MB, true), 0);

@@ -240,10 +240,10 @@ static void files(void **state)
 	assert_int_equal(aspace_protect(p, P(4), PAGE_SIZE, RW), 0);	/* three regions of one mapping */
 	poke(p, P(4), 200);
 	c = fork_of(p);
-	assert_int_equal(region_find(c->regions, P(0))->file->handle, 77);
-	assert_ptr_not_equal(region_find(c->regions, P(0))->file, region_find(p->regions, P(0))->file);
-	assert_ptr_equal(region_find(c->regions, P(0))->file, region_find(c->regions, P(8))->file);
-	assert_int_equal(region_find(c->regions, P(0))->file->refs, 3);
+	assert_int_equal(region_find(&c->regions, P(0))->file->handle, 77);
+	assert_ptr_not_equal(region_find(&c->regions, P(0))->file, region_find(&p->regions, P(0))->file);
+	assert_ptr_equal(region_find(&c->regions, P(0))->file, region_find(&c->regions, P(8))->file);
+	assert_int_equal(region_find(&c->regions, P(0))->file->refs, 3);
 	assert_int_equal(peek(c, P(4)), 200);
 	poke(c, P(4), 201);
 	assert_int_equal(peek(p, P(4)), 200);
@@ -410,13 +410,13 @@ static void advice_and_its_errors(void **state)
 	assert_int_equal(aspace_advise(p, P(0), PAGE_SIZE, MADV_KEEPONFORK), 0);
 	assert_int_equal(aspace_advise(p, P(0), 5 * PAGE_SIZE, MADV_DONTFORK), -ENOMEM);
 	assert_int_equal(fake.advices, 1);
-	assert_true(region_find(p->regions, P(4))->flags & REGION_DONTFORK);
+	assert_true(region_find(&p->regions, P(4))->flags & REGION_DONTFORK);
 	fake.fail = -EINVAL;
 	assert_int_equal(aspace_advise(p, P(4), PAGE_SIZE, MADV_DOFORK), -EINVAL);
 	assert_int_equal(aspace_advise(p, LARGE(0) + PAGE_SIZE, PAGE_SIZE, MADV_DONTFORK), 0);
 	assert_int_equal(pte_span(entry_at(p, LARGE(0))), PAGE_SIZE);	/* an entry lies in one region */
 	c = fork_of(p);
-	assert_null(region_find(c->regions, P(0)));
+	assert_null(region_find(&c->regions, P(0)));
 	assert_int_equal(fault(c, LARGE(0) + PAGE_SIZE, 0), -EFAULT);
 	assert_int_equal(fault(c, LARGE(0) + 2 * PAGE_SIZE, FAULT_WRITE), 0);
 }
@@ -546,7 +546,7 @@ static void changes_wait_for_the_end(void **state)
 	aspace_fork_end(p);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(changed, 1);
-	assert_null(region_find(c->regions, P(100)));
+	assert_null(region_find(&c->regions, P(100)));
 	assert_int_equal(peek(c, P(1)), 0);
 }
 

@@ -209,7 +209,7 @@ static void dumping(void **state)
 {
 	map(P(0), 3 * PAGE_SIZE, RW, PRIVATE | ANON | FIXED);
 	assert_int_equal(aspace_advise(as, P(1), PAGE_SIZE, 16), 0);
-	assert_int_equal(region_find(as->regions, P(1))->flags & REGION_NODUMP, REGION_NODUMP);
+	assert_int_equal(region_find(&as->regions, P(1))->flags & REGION_NODUMP, REGION_NODUMP);
 	assert_int_equal(aspace_check(as), 3);
 	assert_int_equal(aspace_advise(as, P(0), 3 * PAGE_SIZE, 17), 0);
 	assert_int_equal(aspace_check(as), 1);
@@ -271,7 +271,7 @@ static void segments(void **state)
 	b = sys_shmat(NULL, 7, P(0) + 5, 020000 | 010000);
 	assert_true(a > P(0));
 	assert_int_equal(b, P(0));
-	assert_int_equal(region_find(as->regions, b)->prot, PROT_READ);
+	assert_int_equal(region_find(&as->regions, b)->prot, PROT_READ);
 	assert_int_equal(sys_shmat(NULL, 7, P(1), 0), -EINVAL);
 	assert_int_equal(sys_shmat(NULL, 7, P(1) + 1, 0), -EINVAL);
 	assert_int_equal(sys_shmat(NULL, 7, 0, 040000), -EINVAL);
@@ -279,8 +279,8 @@ static void segments(void **state)
 	assert_int_equal(sys_shmdt(NULL, P(1) + 1), -EINVAL);
 	assert_int_equal(sys_shmdt(NULL, P(5)), -EINVAL);
 	assert_int_equal(sys_shmdt(NULL, P(0)), 0);
-	assert_null(region_find(as->regions, P(0)));
-	assert_non_null(region_find(as->regions, P(1)));
+	assert_null(region_find(&as->regions, P(0)));
+	assert_non_null(region_find(&as->regions, P(1)));
 	assert_int_equal(aspace_unmap(as, P(2), PAGE_SIZE), 0);
 	assert_int_equal(sys_shmdt(NULL, P(1)), 0);
 	assert_int_equal(sys_shmdt(NULL, P(1)), -EINVAL);
