@@ -5,17 +5,20 @@
  * there: the twin makes it, and meets whoever maps the same object, here or on Linux. For all other words private and shared calls are
  * the same.
  *
- * Why no wake-up is lost: the waiter reads the word and queues itself under the bucket's lock, the waker changes the word before it
- * takes that lock.
+ * Why no wake-up is lost: the waiter queues before it reads the word, the waker changes the word before it looks whether somebody
+ * queues, and both have a full barrier in between (bucket_is_idle:A, queue_and_look:A). So either the waker sees the waiter in the bucket's
+ * count and takes the lock, or the waiter sees the new word. Most wakes find nobody and are spared the lock.
  *
  *	futex_wait			futex_wake
  *	lock bucket			(program) word = new
- *	word == expected: queue		lock bucket
+ *	queue: count += 1		barrier
+ *	barrier				count == 0: done
+ *	word != expected: dequeue	lock bucket
  *	unlock				dequeue the waiter, woken = 1, unpark it
  *	park until woken		unlock
  *
- * If the waiter's turn comes second it sees the new word. A waiter may be moved to another bucket while it sleeps. Waiters for locks with
- * priority inheritance (futex_pi.c) queue here too, because a plain wake must notice them: the program has mixed up its words then.
+ * A waiter may be moved to another bucket while it sleeps. Waiters for locks with priority inheritance (futex_pi.c) queue here too, because
+ * a plain wake must notice them: the program has mixed up its words then.
  */
 #include "futex.h"
 #include "offload.h"
@@ -66,26 +69,45 @@ bool futex_waits_for(const struct futex_waiter *w, struct aspace *as, uaddr_t ad
 	return w->addr == addr && w->thread->proc->aspace == as;
 }
 
+/* Only ever changed under the lock, but read without it. */
+static void count_waiter(struct futex_bucket *b, u32 more) REQUIRES(bucket)
+{
+	__atomic_store_n(&b->count, b->count + more, __ATOMIC_RELAXED);
+}
+
+static struct futex_bucket *bucket_of(const struct futex_waiter *w, uaddr_t addr)
+{
+	return futex_bucket_of(w->thread->proc->aspace, addr);
+}
+
+static void dequeue(struct futex_bucket *b, struct futex_waiter *w) REQUIRES(bucket)
+{
+	list_del(&w->link);
+	count_waiter(b, -1);
+}
+
 void futex_queue(struct futex_bucket *b, struct futex_waiter *w, uaddr_t addr) REQUIRES(bucket)
 {
 	__atomic_store_n(&w->addr, addr, __ATOMIC_RELAXED);
 	w->woken = 0;
 	w->result = 0;
 	list_add_tail(&w->link, &b->waiters);
+	count_waiter(b, 1);
 }
 
 void futex_move(struct futex_waiter *w, struct futex_bucket *to, uaddr_t addr) REQUIRES(both buckets)
 {
-	list_del(&w->link);
+	dequeue(bucket_of(w, w->addr), w);
 	list_add_tail(&w->link, &to->waiters);
+	count_waiter(to, 1);
 	__atomic_store_n(&w->addr, addr, __ATOMIC_RELAXED);
 }
 
-void futex_end_wait(struct futex_waiter *w, long result) REQUIRES(bucket)
+void futex_end_wait(struct futex_bucket *b, struct futex_waiter *w, long result) REQUIRES(bucket)
 {
 	struct thread *t = w->thread;
 
-	list_del(&w->link);
+	dequeue(b, w);
 	w->result = result;
 	/* futex_end_wait:A, pairs with is_woken:A; the waiter may go on at once, thread_unpark() allows for that */
 	__atomic_store_n(&w->woken, 1, __ATOMIC_RELEASE);
@@ -117,7 +139,7 @@ static long wake_matching(struct futex_bucket *b, uaddr_t addr, s32 count, u32 b
 			return -EINVAL;
 		if (!(w->bitset & bitset))
 			continue;
-		futex_end_wait(w, 0);
+		futex_end_wait(b, w, 0);
 		if (++woken >= count)
 			break;
 	}
@@ -135,15 +157,28 @@ long futex_check_word(uaddr_t addr, u32 op)
 	return op & FUTEX_PRIVATE ? 0 : copy_from_user(&value, addr, sizeof(value));
 }
 
-static long futex_wake(uaddr_t addr, s32 count, u32 bitset)
+static bool bucket_is_idle(const struct futex_bucket *b)
 {
-	struct futex_bucket *b = futex_bucket_of(current_aspace(), addr);
+	/* bucket_is_idle:A, pairs with queue_and_look:A: the program has changed the word before */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return __atomic_load_n(&b->count, __ATOMIC_RELAXED) == 0;
+}
+
+static __attribute__((noinline)) long wake_some(struct futex_bucket *b, uaddr_t addr, s32 count, u32 bitset)
+{
 	long woken;
 
 	futex_lock(b);
 	woken = wake_matching(b, addr, count, bitset);
 	futex_unlock(b);
 	return woken;
+}
+
+static long futex_wake(uaddr_t addr, s32 count, u32 bitset)
+{
+	struct futex_bucket *b = futex_bucket_of(current_aspace(), addr);
+
+	return bucket_is_idle(b) ? 0 : wake_some(b, addr, count, bitset);
 }
 
 bool futex_is_linux(uaddr_t addr, u32 op)
@@ -162,22 +197,35 @@ long futex_wake_addr(uaddr_t addr, u32 count)
 
 /* ---- Waiting ---- */
 
-long futex_queue_if(struct futex_waiter *w, uaddr_t addr, u32 expected)
+static long queue_and_look(struct futex_waiter *w, uaddr_t addr, u32 expected)
 {
-	struct futex_bucket *b = futex_bucket_of(w->thread->proc->aspace, addr);
+	struct futex_bucket *b = bucket_of(w, addr);
+	long ret = 0;
 	u32 value;
 
 	futex_lock(b);
-	while (user_load32(&value, addr)) {
-		futex_unlock(b);
-		if (copy_from_user(&value, addr, sizeof(value)))
-			return -EFAULT;
-		futex_lock(b);
-	}
-	if (value == expected)
-		futex_queue(b, w, addr);
+	futex_queue(b, w, addr);
+	/* queue_and_look:A, pairs with bucket_is_idle:A */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (user_load32(&value, addr))
+		ret = -EFAULT;
+	else if (value != expected)
+		ret = -EAGAIN;
+	if (ret)
+		dequeue(b, w);
 	futex_unlock(b);
-	return value == expected ? 0 : -EAGAIN;
+	return ret;
+}
+
+long futex_queue_if(struct futex_waiter *w, uaddr_t addr, u32 expected)
+{
+	u32 value;
+	long ret;
+
+	do
+		ret = queue_and_look(w, addr, expected);
+	while (ret == -EFAULT && !copy_from_user(&value, addr, sizeof(value)));
+	return ret;
 }
 
 bool futex_unqueue(struct futex_waiter *w)
@@ -188,7 +236,7 @@ bool futex_unqueue(struct futex_waiter *w)
 
 	for (;;) {
 		addr = __atomic_load_n(&w->addr, __ATOMIC_RELAXED);
-		b = futex_bucket_of(w->thread->proc->aspace, addr);
+		b = bucket_of(w, addr);
 		futex_lock(b);
 		if (w->addr == addr)
 			break;
@@ -196,7 +244,7 @@ bool futex_unqueue(struct futex_waiter *w)
 	}
 	queued = !w->woken;
 	if (queued)
-		list_del(&w->link);
+		dequeue(b, w);
 	futex_unlock(b);
 	return queued;
 }
@@ -288,7 +336,7 @@ static long move_waiters(const struct requeue *r, struct futex_bucket *from, str
 		if (w->kind != FUTEX_PLAIN)
 			return -EINVAL;
 		if (done++ < r->wake)
-			futex_end_wait(w, 0);
+			futex_end_wait(from, w, 0);
 		else if (r->from != r->to)
 			futex_move(w, to, r->to);
 	}
@@ -521,7 +569,8 @@ static bool is_for_linux(u32 op, uaddr_t addr, uaddr_t addr2, long *err)
 }
 
 /* @timeout is a pointer for waits, and a second count for the others. */
-static long futex_any(struct frame *f, uaddr_t addr, int op, unsigned int value, uaddr_t timeout, uaddr_t addr2, unsigned int value3)
+static __attribute__((noinline))
+long futex_any(struct frame *f, uaddr_t addr, int op, unsigned int value, uaddr_t timeout, uaddr_t addr2, unsigned int value3)
 {
 	u32 command = FUTEX_COMMAND(op);
 	bool timed = has_timeout(command) && timeout;
@@ -557,17 +606,24 @@ static long futex_any(struct frame *f, uaddr_t addr, int op, unsigned int value,
 	return futex_pi(op, &move, value, wait.end);
 }
 
-/* Most calls are plain ones for private words, for which there is nothing else to look at. */
-long sys_futex(struct frame *f, uaddr_t addr, int op, unsigned int value, uaddr_t timeout, uaddr_t addr2, unsigned int value3)
+static __attribute__((noinline)) long wait_private(uaddr_t addr, u32 value)
 {
 	struct wait wait = { addr, value, FUTEX_MATCH_ANY, NULL };
-	bool wakes = op == (FUTEX_WAKE | FUTEX_PRIVATE);
+	long err = futex_check_word(addr, FUTEX_PRIVATE);
+
+	return err ? err : futex_wait(&wait);
+}
+
+/* Most calls are plain ones for private words. What others need is not inlined, so that these save no registers for it. */
+long sys_futex(struct frame *f, uaddr_t addr, int op, unsigned int value, uaddr_t timeout, uaddr_t addr2, unsigned int value3)
+{
 	long err;
 
-	if (!wakes && (op != (FUTEX_WAIT | FUTEX_PRIVATE) || timeout))
-		return futex_any(f, addr, op, value, timeout, addr2, value3);
-	err = futex_check_word(addr, FUTEX_PRIVATE);
-	if (err)
-		return err;
-	return wakes ? futex_wake(addr, value, FUTEX_MATCH_ANY) : futex_wait(&wait);
+	if (op == (FUTEX_WAKE | FUTEX_PRIVATE)) {
+		err = futex_check_word(addr, FUTEX_PRIVATE);
+		return err ? err : futex_wake(addr, value, FUTEX_MATCH_ANY);
+	}
+	if (op == (FUTEX_WAIT | FUTEX_PRIVATE) && !timeout)
+		return wait_private(addr, value);
+	return futex_any(f, addr, op, value, timeout, addr2, value3);
 }

@@ -49,6 +49,7 @@
 struct futex_bucket {
 	struct spinlock lock;		/* rank: futex */
 	struct list waiters;		/* lock; longest waiting first */
+	u32 count;			/* lock, and a: of waiters */
 } __aligned(64);
 
 extern struct futex_bucket futex_buckets[FUTEX_BUCKETS];
@@ -63,8 +64,8 @@ bool futex_waits_for(const struct futex_waiter *w, struct aspace *as, uaddr_t ad
 void futex_queue(struct futex_bucket *b, struct futex_waiter *w, uaddr_t addr) REQUIRES(bucket);
 /* Moves @w to the end of the queue for @addr in bucket @to. */
 void futex_move(struct futex_waiter *w, struct futex_bucket *to, uaddr_t addr) REQUIRES(both buckets);
-/* Ends the wait of @w with @result. Its thread may go on at once, and @w be gone. */
-void futex_end_wait(struct futex_waiter *w, long result) REQUIRES(bucket);
+/* Ends the wait of @w, in bucket @b, with @result. Its thread may go on at once, and @w be gone. */
+void futex_end_wait(struct futex_bucket *b, struct futex_waiter *w, long result) REQUIRES(bucket);
 
 /* Can there be a futex at @addr? Linux needs the page of a shared one in order to name it, and so reports a missing page. */
 long futex_check_word(uaddr_t addr, u32 op);

@@ -200,7 +200,7 @@ static void hand_over(struct futex_bucket *b, struct futex_waiter *next) REQUIRE
 	struct list *at;
 
 	owner->pi_owner = NULL;
-	futex_end_wait(next, 0);
+	futex_end_wait(b, next, 0);
 	list_for_each(at, &b->waiters) {
 		struct futex_waiter *w = list_entry(at, struct futex_waiter, link);
 
@@ -358,7 +358,7 @@ static long requeue_locked(const struct requeue *r, struct futex_bucket *from, s
 	if (ret == -EAGAIN)
 		return -ERESTARTNOINTR;	/* the lock's word has changed: once more */
 	if (ret == TAKEN)
-		futex_end_wait(top, 0);
+		futex_end_wait(from, top, 0);
 	return ret < 0 ? ret : move_to_lock(r, from, c, ret == TAKEN);
 }
 
@@ -414,7 +414,7 @@ static bool give_away_one(struct futex_bucket *b, struct thread *owner, bool unw
 	w = first_waiter_for(b, owner);
 	if (w && unwritable) {
 		w->thread->pi_owner = NULL;
-		futex_end_wait(w, -EFAULT);
+		futex_end_wait(b, w, -EFAULT);
 	} else if (w) {
 		if (!user_load32(&word, w->addr))
 			err = pass_on(b, w, &word, FUTEX_OWNER_DIED);

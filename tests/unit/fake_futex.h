@@ -87,7 +87,8 @@ static int setup(void **state)
 static int nobody_waits(void **state)
 {
 	for (u32 i = 0; i < FUTEX_BUCKETS; i++)
-		if (spin_is_locked(&futex_buckets[i].lock) || (futex_buckets[i].waiters.next && !list_empty(&futex_buckets[i].waiters)))
+		if (spin_is_locked(&futex_buckets[i].lock) || futex_buckets[i].count ||
+		    (futex_buckets[i].waiters.next && !list_empty(&futex_buckets[i].waiters)))
 			return -1;
 	return 0;
 }

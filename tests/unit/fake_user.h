@@ -56,12 +56,16 @@ long copy_to_user(uaddr_t dst, const void *src, u64 len)
 	return p ? 0 : -EFAULT;
 }
 
+static void (*on_load)(void);		/* what others do right after a word was read */
+
 long user_load32(u32 *value, uaddr_t addr)
 {
 	u32 *p = (u32 *)user(addr, sizeof(*p), false);
 
 	if (p)
 		*value = __atomic_load_n(p, __ATOMIC_SEQ_CST);
+	if (on_load)
+		on_load();
 	return p ? 0 : -EFAULT;
 }
 

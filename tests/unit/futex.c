@@ -317,6 +317,34 @@ static void no_wake_is_lost(void **state)
 	assert_int_equal(guarded, THREADS * LOCK_ROUNDS);
 }
 
+static pthread_t waker;
+static long woken;
+
+static void *change_and_wake(void *arg)
+{
+	host_thread = &threads[0];
+	*word(WORD) = 1;
+	woken = wake(WORD, 1);
+	return NULL;
+}
+
+/* The waker finishes before the waiter goes on, or it waits for the bucket's lock. */
+static void wake_now(void)
+{
+	on_load = NULL;
+	assert_int_equal(pthread_create(&waker, NULL, change_and_wake, NULL), 0);
+	usleep(50000);
+}
+
+static void a_wake_between_reading_and_sleeping(void **state)
+{
+	set_timespec(5, 0);
+	on_load = wake_now;
+	assert_int_equal(sys_futex(NULL, WORD, FUTEX_WAIT | PRIVATE, 0, TIMESPEC, 0, 0), 0);
+	assert_int_equal(pthread_join(waker, NULL), 0);
+	assert_int_equal(woken, 1);
+}
+
 /* ---- Robust lists ---- */
 
 #define TID	(100 + WAITERS)			/* of the test's own thread */
@@ -412,7 +440,8 @@ int main(void)
 		TEST(counts_of_wakes), TEST(bitsets_choose),
 		TEST(a_page_is_made_present), TEST(timeouts_end_waits), TEST(signals_end_waits),
 		TEST(wake_ups_while_the_time_is_asked), TEST(restarted_waits_keep_their_end),
-		TEST(requeue_moves_in_order), TEST(operations), TEST(no_wake_is_lost), TEST(dead_owners_are_marked),
+		TEST(requeue_moves_in_order), TEST(operations), TEST(no_wake_is_lost), TEST(a_wake_between_reading_and_sleeping),
+		TEST(dead_owners_are_marked),
 		TEST(an_unlock_cut_short_wakes), TEST(bad_lists_are_survived), TEST(lists_are_reported),
 	};
 
