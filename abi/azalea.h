@@ -117,6 +117,7 @@ enum az_event_to_lwk {
 	AZ_EV_UNBORN,		/* id of a nascent process (AZ_CALL_FORK, AZ_CALL_EXEC) that will not be started */
 	AZ_EV_QUERY,		/* proc: fill in struct az_query; the driver sees to it that the process is not freed meanwhile */
 	AZ_EV_PAGE,		/* proc: answer struct az_page_query; likewise */
+	AZ_EV_WITHDRAW,		/* proc: do what struct az_withdraw says; likewise */
 };
 
 /* ---- Per LWK CPU --------------------------------------------------------------------------------------------- */
@@ -409,6 +410,16 @@ struct az_page_query {
 	uint32_t reserved;
 };
 
+/*
+ * Linux has taken pages out of a file: the LWK drops its FOREIGN entries, and answers to LINUX_FAULT that it has not used yet. One
+ * at a time, as above.
+ */
+struct az_withdraw {
+	uint32_t asked;			/* [D] */
+	uint32_t answered;		/* [L] release */
+	uint64_t start, end;		/* [D] */
+};
+
 /* ---- Time: fed by Linux's timekeeping, read under seq by the LWK and by programs (vDSO) ------------------------- */
 
 /*
@@ -470,7 +481,7 @@ struct az_handover {
 	uint64_t pgd;			/* kernel page tables: image, direct map, APIC */
 	uint64_t first_free;		/* in range[0]; all below is in use */
 	uint64_t cpus, procs, slots, log, time;	/* physical: az_cpu[], az_proc[AZ_PROCS], az_slot[AZ_SLOTS], az_log, az_time */
-	uint64_t query, page_query;	/* physical: az_query, az_page_query */
+	uint64_t query, page_query, withdraw;	/* physical: az_query, az_page_query, az_withdraw */
 	uint64_t log_size;
 	uint32_t cpu_count, range_count, util_count, node_count;
 

@@ -125,6 +125,9 @@ long aspace_prepare(struct aspace *as, uaddr_t addr, u64 len, bool write);
 /* Makes a page present that somebody else on Linux asks for. May be called from an interrupt. */
 void aspace_page(struct aspace *as, struct az_page_query *q);
 
+/* Forgets Linux's pages in a range, and answers that bring such. May be called from an interrupt. */
+void aspace_withdraw(struct aspace *as, uaddr_t start, uaddr_t end);
+
 /* Does @addr lie in memory that Linux owns and other processes may share? */
 bool aspace_is_linux(struct aspace *as, uaddr_t addr);
 

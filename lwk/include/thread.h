@@ -260,6 +260,7 @@ void proc_free(u32 index);
 void proc_spare(u32 slot);
 void proc_query(u32 index);
 void proc_page(u32 index);
+void proc_withdraw(u32 index);
 /* True when a thread should stop waiting: a signal is deliverable or the process ends. */
 bool thread_interrupted(struct thread *t);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Calls that mean something for Linux-backed memory: msync, remap_file_pages, and advice that changes it or what Linux does with it.
- * Linux does them on the proxy's mapping of the same range.
+ * Linux does them on the proxy's mapping of the same range. And what Linux takes away of a file, whoever has truncated it.
  */
 #include "aspace.h"
 #include "offload.h"
@@ -95,6 +95,31 @@ long range_punch(struct aspace *as, uaddr_t start, uaddr_t end)
 			ret = region_punch(as, r, max(start, r->start), min(end, r->end));
 	}
 	return ret ? ret : hole;
+}
+
+/* ---- Truncation: Linux has taken pages out of a file, or will not use them for it any more ---- */
+
+static void range_withdraw(struct aspace *as, uaddr_t start, uaddr_t end) REQUIRES(as->lock)
+{
+	u64 span, *entry;
+
+	range_hide(as, start, end);
+	for_each_entry(as->pgd, entry, start, end, span)
+		entry_release(as, entry, span, true);
+}
+
+/* What is hidden at the moment, because somebody changes it, goes as well: whoever brings entries back brings what there is. */
+void aspace_withdraw(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	struct region *r;
+
+	spin_lock(&as->lock);
+	as->taken_back++;
+	for_each_region(as, r, start, end) {
+		if (r->flags & REGION_LINUX)
+			range_withdraw(as, max(start, r->start), min(end, r->end));
+	}
+	spin_unlock(&as->lock);
 }
 
 /* ---- remap_file_pages(2): a part of a shared mapping shows another part of its file ---- */

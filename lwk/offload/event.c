@@ -65,6 +65,9 @@ static void handle_event(u64 event)
 	case AZ_EV_PAGE:
 		proc_page(payload);
 		break;
+	case AZ_EV_WITHDRAW:
+		proc_withdraw(payload);
+		break;
 	case AZ_EV_CRASH:
 		check(AZ_EVENT_TYPE(event) != AZ_EV_CRASH);
 		break;

@@ -213,6 +213,18 @@ void proc_page(u32 index)
 	event_to_linux(AZ_EVENT(AZ_EV_ANSWER, index));
 }
 
+void proc_withdraw(u32 index)
+{
+	struct proc *proc = proc_of(index);
+	struct az_withdraw *w = phys_to_virt(handover->withdraw);
+
+	if (proc && proc->aspace)
+		aspace_withdraw(proc->aspace, w->start, min(w->end, AZ_USER_END));
+	/* proc_withdraw:A, pairs with the driver's acquire load */
+	__atomic_store_n(&w->answered, w->asked, __ATOMIC_RELEASE);
+	event_to_linux(AZ_EVENT(AZ_EV_ANSWER, index));
+}
+
 bool thread_interrupted(struct thread *t)
 {
 	u32 work = __atomic_load_n(&t->work, __ATOMIC_ACQUIRE);

@@ -241,6 +241,78 @@ static void a_lent_frame_is_taken_back_during_its_fault(void **state)
 	assert_true(span_at(P(3)));
 }
 
+static void withdraw_during_fault(void)
+{
+	aspace_withdraw(as, P(7), P(8));
+}
+
+static bool is_lent(uaddr_t addr)
+{
+	u64 span, *entry = pt_find(as->pgd, addr, &span);
+
+	return entry && pte_load(entry);
+}
+
+static void linux_withdraws_pages(void **state)
+{
+	uaddr_t own;
+	u64 flushes;
+
+	map(P(0), 8 * PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
+	own = map_anon(P(8), PAGE_SIZE, RW, FIXED);
+	map(P(9), PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
+	for (u64 i = 0; i < 10; i++)
+		assert_int_equal(fault(P(i), FAULT_WRITE), 0);
+	*at(own) = 5;
+	flushes = host_tlb_flushes;
+	aspace_withdraw(as, P(2), P(5));
+	for (u64 i = 0; i < 10; i++)
+		assert_int_equal(is_lent(P(i)), i < 2 || i >= 5);
+	assert_int_equal(host_tlb_flushes, flushes + 1);
+	aspace_withdraw(as, P(2), P(5));	/* nothing is left that a TLB could have */
+	assert_int_equal(host_tlb_flushes, flushes + 1);
+	fake.faults = 0;
+	assert_int_equal(fault(P(3), 0), 0);
+	assert_int_equal(fake.faults, 1);
+	aspace_withdraw(as, 0, AZ_USER_END);	/* what is the program's own stays */
+	assert_int_equal(*at(own), 5);
+	assert_int_equal(resident, PAGE_SIZE);
+	assert_false(is_lent(P(0)) || is_lent(P(9)));
+	aspace_check(as);
+	/* an answer that was under way is void, whichever page it brings */
+	fake.faults = 0;
+	fake.during = withdraw_during_fault;
+	assert_int_equal(fault(P(1), FAULT_WRITE), 0);
+	assert_int_equal(fake.faults, 2);
+}
+
+static void withdraw_during_call(void)
+{
+	aspace_withdraw(as, P(0), P(8));
+}
+
+/* While Linux changes or moves a mapping its entries are hidden; they may go meanwhile, and none comes back. */
+static void pages_are_withdrawn_while_they_are_hidden(void **state)
+{
+	struct remap_args move = { P(0), 8 * PAGE_SIZE, 8 * PAGE_SIZE, MAYMOVE | TO_FIXED, P(100) };
+
+	map(P(0), 8 * PAGE_SIZE, RW, SHARED | FIXED, 4, 0);
+	assert_int_equal(fault(P(1), FAULT_WRITE), 0);
+	fake.during = withdraw_during_call;
+	assert_int_equal(aspace_protect(as, P(0), 8 * PAGE_SIZE, PROT_READ), 0);
+	assert_false(is_lent(P(1)));
+	assert_int_equal(fault(P(2), 0), 0);
+	fake.during = withdraw_during_call;
+	fake.fail = -ENOMEM;
+	assert_int_equal(aspace_remap(as, &move), -ENOMEM);
+	assert_false(is_lent(P(2)));
+	assert_int_equal(fault(P(3), 0), 0);
+	fake.during = withdraw_during_call;
+	assert_int_equal(aspace_unmap(as, P(0), 8 * PAGE_SIZE), 0);
+	assert_false(is_lent(P(3)));
+	aspace_check(as);
+}
+
 static void more_rights_during_a_fault(void)
 {
 	assert_int_equal(fault(P(1), FAULT_WRITE), 0);
@@ -262,6 +334,7 @@ int main(void)
 		T(interrupted_reads), T(linux_lends_around), T(linux_backed), T(nothing_shared_is_linux_backed),
 		T(linux_backed_goes_during_a_fault),
 		T(linux_cannot_unmap), T(a_lent_frame_is_taken_back_during_its_fault), T(a_slower_fault_takes_no_right_away),
+		T(linux_withdraws_pages), T(pages_are_withdrawn_while_they_are_hidden),
 	};
 
 	return cmocka_run_group_tests_name("backing", tests, setup_memory, NULL);

@@ -61,6 +61,8 @@ static void nothing_can_be_changed(void **state)
 	assert_int_equal(aspace_advise(fake.as, addr, PAGE_SIZE, 4), -EINVAL);
 	assert_false(fake_mirror(addr));
 	assert_int_equal(entry_at(addr) & PTE_WRITE, 0);
+	aspace_withdraw(fake.as, 0, AZ_USER_END);
+	assert_int_equal(pte_frame(entry_at(addr)), FRAME);
 }
 
 static void the_program_may_unmap_them(void **state)

@@ -6,7 +6,8 @@
  *
  * An address has at most two pins, one for reading and one for writing, and the first of each kind stays: what another thread of the
  * LWK was told a moment ago, and installs a moment later, is held. Pins go only after the mapping has changed, so none of what
- * was mapped before is taken once more. Answers that cross with that the LWK itself throws away (fault_linux()).
+ * was mapped before is taken once more, or after the file has (withdraw.c). Answers that cross with that the LWK itself throws away
+ * (fault_linux()).
  */
 #define pr_fmt(fmt) "azalea: " fmt
 
@@ -22,12 +23,6 @@
 
 #include "job.h"
 
-/* Index in pins. */
-static unsigned long pin_index(u64 addr, bool write)
-{
-	return PHYS_PFN(addr) << 1 | write;
-}
-
 static bool range_is_programs(u64 start, u64 length)
 {
 	return !offset_in_page(start) && length && start >= AZ_USER_START && length <= AZ_USER_END &&
@@ -35,20 +30,20 @@ static bool range_is_programs(u64 start, u64 length)
 }
 
 /* Linux does not see what the LWK's CPUs write, so every page that they may write is dirty. */
-static void unpin(struct page *page, bool writable)
+void az_unpin(struct page *page, bool writable)
 {
 	unpin_user_pages_dirty_lock(&page, 1, writable);
 }
 
 static void unpin_range(struct az_space *space, u64 start, u64 length)
 {
-	unsigned long index, last = pin_index(start + length - 1, true);
+	unsigned long index, last = az_pin_index(start + length - 1, true);
 	struct page *page;
 
-	xa_for_each_range(&space->pins, index, page, pin_index(start, false), last) {
+	xa_for_each_range(&space->pins, index, page, az_pin_index(start, false), last) {
 		page = xa_erase(&space->pins, index);	/* only one of those who find it */
 		if (page)
-			unpin(page, index & 1);
+			az_unpin(page, index & 1);
 	}
 }
 
@@ -209,7 +204,7 @@ static struct page *pinned_page(struct az_space *space, unsigned long index)
 	return page;
 }
 
-/* (address, length, flags): msync. As in unpin(), every page that the LWK may write is dirty. */
+/* (address, length, flags): msync. As in az_unpin(), every page that the LWK may write is dirty. */
 long az_foreign_sync(struct az_job *job, const u64 *arg)
 {
 	struct pt_regs regs = { .di = arg[0], .si = arg[1], .dx = arg[2] };
@@ -218,8 +213,8 @@ long az_foreign_sync(struct az_job *job, const u64 *arg)
 
 	if (!range_is_programs(arg[0], arg[1]))
 		return -EINVAL;
-	last = pin_index(arg[0] + arg[1] - 1, true);
-	xa_for_each_range(&job->space->pins, index, page, pin_index(arg[0], false), last) {
+	last = az_pin_index(arg[0] + arg[1] - 1, true);
+	xa_for_each_range(&job->space->pins, index, page, az_pin_index(arg[0], false), last) {
 		page = index & 1 ? pinned_page(job->space, index) : NULL;
 		if (!page)
 			continue;
@@ -338,13 +333,21 @@ long az_foreign_aio_destroy(struct az_job *job, const u64 *arg)
 
 /* ---- Frames ---------------------------------------------------------------------------------------------------- */
 
-/* Keeps @page, unless there is a pin already. */
+/* Keeps @page, unless there is a pin already. One of a page that Linux has taken out of the file goes first. */
 static long pin_store(struct az_job *job, u64 addr, struct page *page, bool write)
 {
-	struct page *there = xa_cmpxchg(&job->space->pins, pin_index(addr, write), NULL, page, GFP_KERNEL);
+	struct az_space *space = job->space;
+	unsigned long index = az_pin_index(addr, write);
+	struct page *there;
 
+	for (;;) {
+		there = xa_cmpxchg(&space->pins, index, NULL, page, GFP_KERNEL);
+		if (xa_is_err(there) || !az_withdraw_is_stale(space, index, there, page))
+			break;
+		az_withdraw_stale(space, addr);
+	}
 	if (there)
-		unpin(page, write);
+		az_unpin(page, write);
 	if (xa_is_err(there))
 		return xa_err(there);
 	return page_to_phys(there ?: page) | write;
@@ -385,7 +388,7 @@ static void lend_around(struct az_job *job, u64 start, int count, bool may_write
  * (address, write, start, pages, may write): physical address of the frame, bit 0: may be written. Reading has Linux map the pages
  * around that are in its page cache (do_fault_around()), writing does not; so a page that is written first is read before.
  */
-long az_foreign_fault(struct az_twin *twin, const u64 *arg)
+static long lend(struct az_twin *twin, const u64 *arg)
 {
 	struct az_job *job = twin->job;
 	bool around = arg[3] > 1 && arg[3] <= AZ_LENT_MAX && range_is_programs(arg[2], arg[3] * PAGE_SIZE);
@@ -395,9 +398,7 @@ long az_foreign_fault(struct az_twin *twin, const u64 *arg)
 	char byte;
 	int ret;
 
-	if (!range_is_programs(arg[0] & PAGE_MASK, PAGE_SIZE))
-		return -EINVAL;
-	if (around && arg[1] && !xa_load(&job->space->pins, pin_index(arg[0], false)))
+	if (around && arg[1] && !xa_load(&job->space->pins, az_pin_index(arg[0], false)))
 		ret = get_user(byte, (char __user *)arg[0]);
 	ret = pin_user_pages_fast(arg[0] & PAGE_MASK, 1, FOLL_LONGTERM | (arg[1] ? FOLL_WRITE : 0), &page);
 	if (ret != 1)
@@ -413,7 +414,20 @@ long az_foreign_fault(struct az_twin *twin, const u64 *arg)
 	return index < arg[3] && twin->slot->lent[index] & 1 ? twin->slot->lent[index] : frame;
 }
 
+long az_foreign_fault(struct az_twin *twin, const u64 *arg)
+{
+	long ret;
+
+	if (!range_is_programs(arg[0] & PAGE_MASK, PAGE_SIZE))
+		return -EINVAL;
+	az_withdraw_lend(twin->job->space);
+	ret = lend(twin, arg);
+	az_withdraw_lent(twin->job->space);
+	return ret;
+}
+
 void az_foreign_release(struct az_space *space)
 {
+	cancel_work_sync(&space->leave);
 	unpin_range(space, AZ_USER_START, AZ_USER_END - AZ_USER_START);
 }

@@ -513,8 +513,9 @@ static struct az_space *job_leave_space(struct az_job *job)
 		return NULL;
 	az_twins_unbind(job);
 	mutex_lock(&jobs_lock);
-	job->space = NULL;
+	WRITE_ONCE(job->space, NULL);
 	mutex_unlock(&jobs_lock);
+	az_withdraw_barrier();
 	if (!az_space_leave(space))
 		return NULL;
 	az_mirror_quarantine(job);
@@ -632,6 +633,22 @@ void az_job_look_away(void)
 bool az_job_is_of(struct mm_struct *mm)
 {
 	return mm && job_find(mm);
+}
+
+struct az_job *az_job_of_mm(const struct mm_struct *mm, u32 first)
+{
+	struct az_job *found = NULL;
+	u32 proc;
+
+	spin_lock_irq(&job_of_lock);
+	for (proc = first; proc < AZ_PROCS && !found; proc++) {
+		struct az_space *space = job_of[proc] ? READ_ONCE(job_of[proc]->space) : NULL;
+
+		if (space && READ_ONCE(space->mm) == mm)
+			found = job_of[proc];
+	}
+	spin_unlock_irq(&job_of_lock);
+	return found;
 }
 
 /* ---- Called by the other half of the driver -------------------------------------------------------------------- */

@@ -8,13 +8,14 @@
  *   mirror.c   LWK memory as Linux sees it                      foreign.c  Linux memory as the LWK sees it
  *   space.c    what processes that share an address space share          cputime.c  CPU time of LWK threads as Linux sees it
  *   name.c     the program's name in Linux's /proc               query.c   what the LWK has mapped
+ *   withdraw.c pages that Linux takes out of files that the LWK has mapped
  *   trace.c    system calls as text
  *   view.c     files of /proc and /sys that show the LWK: view_machine.c, view_process.c
  *   core.c     core files
  *
  * A lease belongs to the program that yod started and to all its descendants, each a job of its own.
  *
- * Locks, outermost first: az.lock, az_job.lock, look_lock, jobs_lock (job.c); az_trace.lock; mmap_lock, page_lock (query.c), az_space.mirror. job_of_lock and
+ * Locks, outermost first: az.lock, az_job.lock, look_lock, jobs_lock (job.c); az_trace.lock; mmap_lock, page_lock (query.c), az_space.mirror, withdraw_lock (withdraw.c). job_of_lock and
  * az_twin.lock: innermost, interrupts off.
  */
 #ifndef AZALEA_JOB_H
@@ -49,6 +50,8 @@ struct az_space {
 	struct xarray twins;		/* by Linux's global thread id: struct az_twin */
 	struct xarray files;		/* by handle: struct file */
 	struct xarray pins;		/* foreign.c: struct page, held for the LWK */
+	atomic_t lending;		/* twins that may be about to store a pin */
+	struct work_struct leave;	/* withdraw.c: lets go of pins */
 };
 
 struct az_job {
@@ -116,6 +119,8 @@ void az_space_free(struct az_space *space);
 struct az_job *az_job_look(struct mm_struct *mm);
 void az_job_look_away(void);
 bool az_job_is_of(struct mm_struct *mm);
+/* For withdraw.c, which sees to it that the job stays: the one of the lowest index from @first on that has this address space. */
+struct az_job *az_job_of_mm(const struct mm_struct *mm, u32 first);
 
 /*
  * query.c; between az_job_look() and az_job_look_away(). Calls @each for what is mapped, lowest first, until it returns false. -errno if
@@ -125,6 +130,8 @@ typedef bool az_query_each(const struct az_region *region, void *arg);
 int az_query_regions(struct az_job *job, az_query_each *each, void *arg);
 /* Has the LWK make a page present that no thread of the program waits for. 0, -EAGAIN or another -errno. Under mmap_lock. */
 int az_query_page(struct az_job *job, u64 addr, bool write);
+/* Has the LWK drop what it has of Linux's pages in a range; when this returns it has done so, or does not run any more. For withdraw.c. */
+void az_query_withdraw(struct az_job *job, u64 start, u64 end);
 
 /* twin.c */
 void az_twins_init(void);
@@ -214,5 +221,20 @@ long az_foreign_aio_attach(struct az_job *job, const u64 *arg);
 long az_foreign_aio_destroy(struct az_job *job, const u64 *arg);
 long az_foreign_fault(struct az_twin *twin, const u64 *arg);
 void az_foreign_release(struct az_space *space);
+static inline unsigned long az_pin_index(u64 addr, bool write)	/* in az_space.pins */
+{
+	return PHYS_PFN(addr) << 1 | write;
+}
+void az_unpin(struct page *page, bool writable);		/* may wait for the page's lock */
+
+/* withdraw.c */
+void az_withdraw_init(struct az_space *space);
+/* Around finding pages for the LWK and storing their pins. */
+void az_withdraw_lend(struct az_space *space);
+void az_withdraw_lent(struct az_space *space);
+/* Is the pin @there, found at @index, in the way of @page, which Linux has mapped there now? Then az_withdraw_stale() removes it. */
+bool az_withdraw_is_stale(struct az_space *space, unsigned long index, struct page *there, struct page *page);
+void az_withdraw_stale(struct az_space *space, u64 addr);
+void az_withdraw_barrier(void);					/* nobody uses a job any more that az_job_of_mm() no longer finds */
 
 #endif

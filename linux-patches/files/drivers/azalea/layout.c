@@ -246,6 +246,7 @@ static void structures_fill(struct az_pagetable *from)
 	take_zeroed(from, PAGE_SIZE, &handover->time);
 	take_zeroed(from, sizeof(struct az_query), &handover->query);
 	take_zeroed(from, sizeof(struct az_page_query), &handover->page_query);
+	take_zeroed(from, sizeof(struct az_withdraw), &handover->withdraw);
 	az.log = take_zeroed(from, sizeof(struct az_log), &handover->log);
 	take(from, LOG_SIZE, 64);
 	az.log_size = az.log->size = handover->log_size = LOG_SIZE;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Questions to the LWK about a process: what it has mapped, and for a page that somebody else wants to see. An LWK CPU answers from an
+ * Questions to the LWK about a process: what it has mapped, for a page that somebody else wants to see, and to drop some. An LWK CPU answers from an
  * interrupt into structures that both share, so there is one question of each kind at a time. About mappings az_job_look() sees to that and keeps
  * the process alive; who wants a page holds mmap_lock, hence the mapping of the mirror and with it the job.
  *
@@ -112,4 +112,15 @@ int az_query_page(struct az_job *job, u64 addr, bool write)
 		ret = page_read(job, query);
 	mutex_unlock(&page_lock);
 	return ret;
+}
+
+/* ---- Pages that Linux takes back ------------------------------------------------------------------------------- */
+
+void az_query_withdraw(struct az_job *job, u64 start, u64 end)
+{
+	struct az_withdraw *range = phys_to_virt(az.handover->withdraw);
+
+	range->start = start;
+	range->end = end;
+	ask(job, AZ_EV_WITHDRAW, &range->asked, &range->answered);
 }

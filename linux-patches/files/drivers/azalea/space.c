@@ -24,6 +24,7 @@ struct az_space *az_space_create(struct file *file, u32 proc)
 	xa_init(&space->twins);
 	xa_init_flags(&space->files, XA_FLAGS_ALLOC);
 	xa_init(&space->pins);
+	az_withdraw_init(space);
 	return space;
 }
 

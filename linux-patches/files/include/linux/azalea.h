@@ -24,6 +24,7 @@ void azalea_view(struct file *file);		/* just before a file is opened: may have 
 bool azalea_is_twin(void);			/* the calling thread carries out calls of an LWK program */
 bool azalea_is_mirror(const struct vm_area_struct *vma);	/* maps memory of an LWK program */
 bool azalea_limits(const struct mm_struct *mm);	/* the LWK enforces RLIMIT_AS and RLIMIT_DATA there */
+void azalea_zapped(struct vm_area_struct *vma, unsigned long start, unsigned long end);	/* a file has lost pages that may be mapped there */
 /* A core file is written by the calling thread, the others of its process have stopped. */
 void azalea_core_begin(struct coredump_params *cprm);		/* what is mapped is known */
 bool azalea_core_skips(const struct task_struct *task);		/* this thread is none of the program's */
@@ -37,6 +38,7 @@ static inline void azalea_view(struct file *file) { }
 static inline bool azalea_is_twin(void) { return false; }
 static inline bool azalea_is_mirror(const struct vm_area_struct *vma) { return false; }
 static inline bool azalea_limits(const struct mm_struct *mm) { return false; }
+static inline void azalea_zapped(struct vm_area_struct *vma, unsigned long start, unsigned long end) { }
 static inline void azalea_core_begin(struct coredump_params *cprm) { }
 static inline bool azalea_core_skips(const struct task_struct *task) { return false; }
 static inline void azalea_core_registers(const struct task_struct *task, int note, void *data, size_t size) { }
