@@ -138,7 +138,7 @@ help:
 	@echo 'make vm           a root shell in that machine; tools/vm --help for more'
 	@echo 'make test         all tests: host, then virtual machine; tests/run GROUP... for some'
 	@echo 'make check        the host tests alone, in minutes, without root'
-	@echo 'make bench        all experiments, counted in virtual machines (an hour or more): build/bench/report.html'
+	@echo 'make bench        all experiments, counted in virtual machines (35 minutes): build/bench/report.html'
 	@echo '  QUICK=1           with fewer parameters (8 minutes); bench/run EXPERIMENT... for some'
 	@echo 'make bench-hw     the same programs in cycles, on this machine, where an LWK must be booted'
 	@echo 'make programs-table'
