@@ -111,6 +111,14 @@ def calls():
     return read_calls(os.path.join(BENCH, "callcost", "calls.h"))
 
 
+def counted(closings, window, rounds, what):
+    """Return a window's closings, one for each round."""
+    found = closings.get(window, [])
+    if len(found) != rounds:
+        raise Failure(f"{what}: {len(found)} of {rounds} rounds counted")
+    return found
+
+
 class Verdict:
     """Prints an experiment's goals as TAP; the report shows those of a whole
     one too."""

@@ -390,7 +390,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(linux_is_told_of_handlers), TEST(a_signal_has_its_default_action_when_nobody_waits),
 		TEST(waits_that_begin_and_end_together), TEST(an_awaited_signal_is_not_missed), TEST(faults_come_first),
-		TEST(a_frame_without_a_place_is_a_fault), TEST(a_handler_for_once), TEST(a_thread_signals_itself), TEST(actions_are_copied_whole), TEST(alternate_stacks_have_linuxs_least_size), TEST(who_ignores_children_has_no_zombies),
+		TEST(a_frame_without_a_place_is_a_fault), TEST(a_handler_for_once), TEST(a_thread_signals_itself), TEST(actions_are_copied_whole),
+		TEST(alternate_stacks_have_linuxs_least_size), TEST(who_ignores_children_has_no_zombies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

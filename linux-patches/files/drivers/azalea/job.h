@@ -15,8 +15,8 @@
  *
  * A lease belongs to the program that yod started and to all its descendants, each a job of its own.
  *
- * Locks, outermost first: az.lock, az_job.lock, look_lock, jobs_lock (job.c); az_trace.lock; mmap_lock, page_lock (query.c), az_space.mirror, withdraw_lock (withdraw.c). job_of_lock and
- * az_twin.lock: innermost, interrupts off.
+ * Locks, outermost first: az.lock, az_job.lock, look_lock, jobs_lock (job.c); az_trace.lock; mmap_lock, page_lock (query.c),
+ * az_space.mirror, withdraw_lock (withdraw.c). job_of_lock and az_twin.lock: innermost, interrupts off.
  */
 #ifndef AZALEA_JOB_H
 #define AZALEA_JOB_H

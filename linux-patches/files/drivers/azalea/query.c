@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Questions to the LWK about a process: what it has mapped, for a page that somebody else wants to see, and to drop some. An LWK CPU answers from an
- * interrupt into structures that both share, so there is one question of each kind at a time. About mappings az_job_look() sees to that and keeps
- * the process alive; who wants a page holds mmap_lock, hence the mapping of the mirror and with it the job.
+ * What is asked of the LWK about a process: what it has mapped, to make a page present that somebody else wants to see, and to drop pages
+ * that Linux takes back. An LWK CPU answers from an interrupt into structures that both share, so there is one question of each kind at a
+ * time. For mappings az_job_look() sees to that and keeps the process alive; who wants a page holds mmap_lock, hence the mapping of the
+ * mirror and with it the job; for dropping pages see withdraw.c.
  *
  * A program that looks at itself is answered by the CPU where its thread waits for this very call, all others by one that idles, of the same
  * program or of any. Only if no CPU of the LWK idles, a computing one is disturbed.
