@@ -189,11 +189,14 @@ struct az_util {
  *    |                                                              driver: inner_ret, state=FAULT)
  *    +---------- EXIT: LWK is done with it for good; the twin ends by exit(2)
  *
+ * And CALL -> BACK, by the driver, instead of beginning the call: sig_due says that the thread has a signal which it had not seen when it
+ * made the call. Linux would find that signal pending and not wait; the LWK runs the handler first, or makes the call again.
+ *
  * Sleeping: the LWK stores state=CALL, then (full barrier) reads twin_sleeping, and if set sends AZ_EV_CALL; the twin
  * stores twin_sleeping=1, then (full barrier) reads state, and sleeps only if there is no request. The other
  * direction is the same with lwk_waiting and AZ_EV_DONE to the CPU in slot->cpu; the waker clears the flag by xchg.
  */
-enum az_slot_state { AZ_SLOT_FREE, AZ_SLOT_SPARE, AZ_SLOT_IDLE, AZ_SLOT_CALL, AZ_SLOT_FAULT, AZ_SLOT_DONE, AZ_SLOT_EXIT, AZ_SLOT_INNER };
+enum az_slot_state { AZ_SLOT_FREE, AZ_SLOT_SPARE, AZ_SLOT_IDLE, AZ_SLOT_CALL, AZ_SLOT_FAULT, AZ_SLOT_DONE, AZ_SLOT_EXIT, AZ_SLOT_INNER, AZ_SLOT_BACK };
 
 #define AZ_LENT_MAX		16
 
@@ -225,6 +228,7 @@ struct az_slot {
 	uint32_t sig_full __attribute__((aligned(64)));	/* [DL] D sets 1 after filling siginfo, L sets 0 after taking it */
 	uint32_t paused;		/* [D] 1: the twin has left for a signal and may be stopped: the thread does not compute */
 	uint8_t siginfo[128];		/* [D] Linux's siginfo_t */
+	uint32_t sig_due;		/* [L] 1 before sig_full is set to 0, 0 before the thread looks at its signals */
 	uint32_t pause_told;		/* [DL] D sets 1 and, if it was 0, sends AZ_EV_PAUSE; L sets 0 before it looks at paused */
 	uint64_t registers;		/* [L] physical address of struct az_registers, once the process is killed; 0: none. For the driver
 					   from AZ_EV_STOPPED on, until it sends AZ_EV_PROC_FREE */

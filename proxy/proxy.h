@@ -57,8 +57,8 @@ static inline long sys6(long nr, uint64_t a, uint64_t b, uint64_t c, const uint6
 }
 
 /* start.S */
-long user_call(uint32_t nr, const uint64_t arg[6]);
-extern char user_call_insn[];
+long user_call(const struct az_ioc_serve *request);
+extern char user_call_looked[], user_call_insn[];
 long thread_start(unsigned long flags, void *stack_top, void (*fn)(void *), void *arg);
 long process_start(const uint64_t *clone_args, size_t size, void (*fn)(void *), void *arg);
 void thread_end(void *stack, size_t size, int status) __attribute__((noreturn));

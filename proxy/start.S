@@ -5,6 +5,14 @@
  */
 #include <asm/unistd_64.h>
 
+#define ERESTARTSYS	512
+
+/* struct az_ioc_serve, checked in twin.c */
+#define SERVE_NR	0
+#define SERVE_FLAGS	4
+#define SERVE_ARG	8
+#define SERVE_SIGNALLED	4
+
 	.text
 	.globl	_start
 _start:
@@ -14,19 +22,27 @@ _start:
 	call	proxy_main
 	ud2
 
-/* long user_call(uint32_t nr, const uint64_t arg[6]); on_signal() in twin.c looks for user_call_insn. */
-	.globl	user_call, user_call_insn
+/*
+ * long user_call(const struct az_ioc_serve *request): the call is not made if a signal was passed on since it was handed out. For one that
+ * comes between the look at that and the call, on_signal() in twin.c compares with the two addresses.
+ */
+	.globl	user_call, user_call_looked, user_call_insn
 user_call:
-	mov	%edi, %eax
-	mov	%rsi, %rcx
-	mov	(%rcx), %rdi
-	mov	8(%rcx), %rsi
-	mov	16(%rcx), %rdx
-	mov	24(%rcx), %r10
-	mov	32(%rcx), %r8
-	mov	40(%rcx), %r9
+	mov	%rdi, %rcx
+	mov	SERVE_NR(%rcx), %eax
+	mov	SERVE_ARG(%rcx), %rdi
+	mov	SERVE_ARG+8(%rcx), %rsi
+	mov	SERVE_ARG+16(%rcx), %rdx
+	mov	SERVE_ARG+24(%rcx), %r10
+	mov	SERVE_ARG+32(%rcx), %r8
+	mov	SERVE_ARG+40(%rcx), %r9
+	testl	$SERVE_SIGNALLED, SERVE_FLAGS(%rcx)
+user_call_looked:
+	jnz	1f
 user_call_insn:
 	syscall
+	ret
+1:	mov	$-ERESTARTSYS, %rax
 	ret
 
 /* long thread_start(unsigned long flags, void *stack_top, void (*fn)(void *), void *arg): thread id or -errno */

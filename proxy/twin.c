@@ -24,6 +24,9 @@ struct context {
 	uint64_t r8_to_r15[8], rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, others[15], sigmask;
 };
 
+_Static_assert(offsetof(struct az_ioc_serve, nr) == 0 && offsetof(struct az_ioc_serve, flags) == 4 &&
+	       offsetof(struct az_ioc_serve, arg) == 8 && AZ_SERVE_SIGNALLED == 4, "as in start.S");
+
 /* New twins of one call, on the stack of the twin that makes them and waits for them. */
 struct batch {
 	uint32_t pending;		/* atomic: threads that have not yet reported */
@@ -77,8 +80,8 @@ void on_signal(int sig, void *siginfo, void *context)
 	struct az_ioc_signal signal = { .siginfo = (uint64_t)siginfo, .mask = c->sigmask };
 
 	(void)sig;
-	if (c->rip == (uint64_t)user_call_insn) {
-		c->rip += 2;
+	if (c->rip >= (uint64_t)user_call_looked && c->rip <= (uint64_t)user_call_insn) {
+		c->rip = (uint64_t)user_call_insn + 2;
 		c->rax = -(uint64_t)ERESTARTSYS;
 	}
 	if (sys3(__NR_ioctl, start_info.fd, AZ_IOC_SIGNAL, (uint64_t)&signal) == 0)
@@ -214,7 +217,7 @@ static long make_call(struct twin *twin, const struct az_ioc_serve *serve)
 		if (twin)
 			end_twin(twin, serve->arg[0]);
 	}
-	return user_call(serve->nr, serve->arg);
+	return user_call(serve);
 }
 
 void serve(struct twin *twin)

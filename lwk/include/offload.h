@@ -11,11 +11,19 @@
 /* Runs call @nr (Linux's number or enum az_call) with six arguments on the current thread's twin. */
 long forward(u32 nr, const u64 arg[6]);
 
+/*
+ * The same for a call that may wait until a signal comes, with the result in @ret. False: nothing was done, because a signal came before
+ * the call began, although perhaps not one that the thread lets through.
+ */
+bool forward_begins(u32 nr, const u64 arg[6], long *ret);
+
 /* Tells the twin that its thread is over: it exits with @status and gives the slot back. Does not wait. */
 struct az_slot;
 void slot_exit(struct az_slot *slot, u32 index, u32 status);
 /* slot->paused has changed, perhaps several times: its thread looks. */
 void slot_pause_seen(u32 slot);
+/* Before the current thread looks at its signals. */
+void slot_signals_seen(struct az_slot *slot);
 /* The siginfo that Linux left for a slot, handed to its thread. */
 void slot_take_signal(u32 slot);
 

@@ -31,7 +31,7 @@ static bool slot_answered(struct az_slot *slot)
 {
 	u32 state = slot_state(slot);
 
-	return state == AZ_SLOT_DONE || state == AZ_SLOT_FAULT;
+	return state == AZ_SLOT_DONE || state == AZ_SLOT_FAULT || state == AZ_SLOT_BACK;
 }
 
 /* Waits until the twin has answered; false if the process ends first. */
@@ -92,32 +92,54 @@ static void serve_fault(struct thread *t)
 	slot_release(slot, t->slot_index, AZ_SLOT_CALL);
 }
 
-long forward(u32 nr, const u64 arg[6])
+/* A signal that comes later sets it again; what follows here is a full barrier, or a look at signals under the lock with which they come. */
+void slot_signals_seen(struct az_slot *slot)
+{
+	__atomic_store_n(&slot->sig_due, 0, __ATOMIC_SEQ_CST);
+}
+
+bool forward_begins(u32 nr, const u64 arg[6], long *ret)
 {
 	struct thread *t = current_thread();
 	struct az_slot *slot = t->slot;
-	long ret;
+	bool begun;
 
+	*ret = -EINTR;
 	if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
-		return -EINTR;
-	if (slot_state(slot) == AZ_SLOT_FAULT)
-		return forward_inner(t, nr, arg);
+		return true;
+	if (slot_state(slot) == AZ_SLOT_FAULT) {
+		*ret = forward_inner(t, nr, arg);
+		return true;
+	}
 	slot->nr = nr;
 	memcpy(slot->arg, arg, sizeof(slot->arg));
 	slot_request(t, AZ_SLOT_CALL);
 	for (;;) {
 		if (!slot_wait(t))
-			return -EINTR;
-		if (slot_state(slot) == AZ_SLOT_DONE)
+			return true;
+		if (slot_state(slot) != AZ_SLOT_FAULT)
 			break;
 		serve_fault(t);
 	}
-	ret = slot->ret;
+	begun = slot_state(slot) == AZ_SLOT_DONE;
+	if (begun)
+		*ret = slot->ret;
+	else
+		slot_signals_seen(slot);
 	__atomic_store_n(&slot->state, AZ_SLOT_IDLE, __ATOMIC_RELAXED);
-	if (ret == -ERESTART_RESTARTBLOCK)
+	if (*ret == -ERESTART_RESTARTBLOCK)
 		t->restart.run = NULL;
-	if (ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK)
+	if (*ret <= -ERESTARTSYS && *ret >= -ERESTART_RESTARTBLOCK)
 		thread_interrupt(t, WORK_RESTART);
+	return begun;
+}
+
+long forward(u32 nr, const u64 arg[6])
+{
+	long ret;
+
+	while (!forward_begins(nr, arg, &ret))
+		;
 	return ret;
 }
 
@@ -153,7 +175,11 @@ void slot_take_signal(u32 index)
 		return;
 	memcpy(info, slot->siginfo, sizeof(info));
 	thread_signal(index, info);
-	/* slot_take_signal:B, pairs with the driver's acquire load: the thread has the signal before the twin stores a result */
+	/*
+	 * slot_take_signal:B, pairs with the driver's acquire load: the thread has the signal before the twin stores a result, or finds out
+	 * whether it has seen it before it made the next call
+	 */
+	__atomic_store_n(&slot->sig_due, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->sig_full, 0, __ATOMIC_RELEASE);
 	event_to_linux(AZ_EVENT(AZ_EV_SIG_TAKEN, index));
 }

@@ -30,6 +30,8 @@ static long forward_masked(struct frame *f, uaddr_t at, u64 size)
 	t->restore_sigmask = true;
 	if (!thread_interrupted(t))
 		ret = forward_call(f->orig_ax, f);
+	if (ret == -ERESTARTNOINTR)		/* not begun */
+		ret = -ERESTARTNOHAND;
 	if (ret == -ERESTARTNOHAND || ret == -EINTR) {
 		thread_interrupt(t, WORK_SIGNAL | WORK_RESTART);
 		return ret;

@@ -341,6 +341,7 @@ void leave_kernel(struct frame *f)
 		syscall = false;
 	do {
 		this_cpu()->work = 0;
+		slot_signals_seen(t->slot);
 		work = __atomic_exchange_n(&t->work, 0, __ATOMIC_ACQ_REL);
 		if (work & WORK_KILL) {
 			__atomic_fetch_or(&t->work, WORK_KILL, __ATOMIC_RELAXED);

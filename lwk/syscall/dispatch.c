@@ -170,7 +170,9 @@ long forward_call(u64 nr, struct frame *f)
 {
 	unsigned long value[6] = { f->di, f->si, f->dx, f->r10, f->r8, f->r9 };
 	const struct syscall_desc *desc = syscall_desc_find(nr, value);
-	struct aspace *as = current_thread()->proc->aspace;
+	struct thread *t = current_thread();
+	struct aspace *as = t->proc->aspace;
+	long ret;
 
 	if (!desc)
 		return -ENOSYS;
@@ -178,5 +180,11 @@ long forward_call(u64 nr, struct frame *f)
 		if (desc->arg[i].direction)
 			prepare_argument(as, desc, i, value);
 	this_cpu()->shared->stats.calls_local--;	/* the entry counted it */
-	return forward(nr, (const u64 *)value);
+	while (!forward_begins(nr, (const u64 *)value, &ret)) {
+		if (thread_interrupted(t)) {
+			thread_interrupt(t, WORK_RESTART);
+			return -ERESTARTNOINTR;
+		}
+	}
+	return ret;
 }

@@ -156,6 +156,10 @@ long sys_clock_nanosleep(struct frame *f, int clock, int flags, uaddr_t request,
 long sys_restart_syscall(struct frame *f)
 {
 	struct thread *t = current_thread();
+	long ret;
 
-	return t->restart.run ? t->restart.run(t) : forward_call(219, f);
+	if (t->restart.run)
+		return t->restart.run(t);
+	ret = forward_call(219, f);
+	return ret == -ERESTARTNOINTR ? -ERESTART_RESTARTBLOCK : ret;	/* a handler comes first, so there is nothing to go on with */
 }

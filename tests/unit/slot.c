@@ -15,7 +15,7 @@ struct az_handover *handover = &hand;
 static struct thread thread;
 static struct proc proc;
 static struct az_slot *slot;
-static u32 faults, inner_nr, signals, interrupts;
+static u32 faults, backs, inner_nr, signals, interrupts;
 
 #define this_cpu()	(&cpu)
 #include "offload/slot.c"
@@ -33,6 +33,10 @@ void event_to_linux(u64 event)
 		assert_int_equal(slot->inner_arg[3], 40);
 		slot->inner_ret = 123;
 		slot->state = AZ_SLOT_FAULT;
+	} else if (backs) {
+		backs--;
+		assert_int_equal(slot->sig_due, 1);
+		slot->state = AZ_SLOT_BACK;
 	} else if (faults) {
 		faults--;
 		slot->fault_addr = ADDRESS;
@@ -86,7 +90,7 @@ static int setup(void **state)
 	slot->twin_sleeping = 1;
 	thread = (struct thread){ .slot = slot, .slot_index = 3, .proc = &proc };
 	host_thread = &thread;
-	faults = inner_nr = signals = interrupts = 0;
+	faults = backs = inner_nr = signals = interrupts = 0;
 	return 0;
 }
 
@@ -121,6 +125,23 @@ static void nothing_for_who_is_killed(void **state)
 	assert_int_equal(slot->state, AZ_SLOT_IDLE);
 }
 
+static void a_call_after_a_signal(void **state)
+{
+	long ret;
+
+	backs = 1;
+	slot->sig_due = 1;
+	assert_false(forward_begins(OUTER, (const u64[6]){ 1, 2, 3, 4, 5, 6 }, &ret));
+	assert_int_equal(slot->sig_due, 0);
+	assert_int_equal(slot->state, AZ_SLOT_IDLE);
+	assert_true(forward_begins(OUTER, (const u64[6]){ 1, 2, 3, 4, 5, 6 }, &ret));
+	assert_int_equal(ret, 55);
+	backs = 1;		/* what the LWK itself asks for does not wait for handlers */
+	slot->sig_due = 1;
+	assert_int_equal(FORWARD(OUTER, 1, 2, 3, 4, 5, 6), 55);
+	assert_int_equal(backs, 0);
+}
+
 static void pauses_are_told_again_once_seen(void **state)
 {
 	slot->pause_told = 1;
@@ -144,6 +165,7 @@ static void a_signal_is_taken_once(void **state)
 	slot_take_signal(AZ_SLOTS);
 	assert_int_equal(signals, 10);
 	assert_int_equal(slot->sig_full, 0);
+	assert_int_equal(slot->sig_due, 1);
 }
 
 #define T(f)	cmocka_unit_test_setup(f, setup)
@@ -152,7 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_call), T(a_call_with_faults), T(a_call_inside_a_call), T(nothing_for_who_is_killed), T(pauses_are_told_again_once_seen),
-		T(a_signal_is_taken_once),
+		T(a_signal_is_taken_once), T(a_call_after_a_signal),
 	};
 
 	return cmocka_run_group_tests_name("slot", tests, NULL, NULL);

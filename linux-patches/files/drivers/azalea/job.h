@@ -82,6 +82,7 @@ struct az_twin {
 	struct az_slot *slot;		/* I while bound */
 	wait_queue_head_t wait;		/* the slot's state or mailbox has changed */
 	bool handed;			/* the proxy is making a call and owes the result */
+	struct az_ioc_serve __user *request;	/* where that call stands, while it is handed */
 	bool running;			/* inside a call of the program, which may be one to this device */
 	bool kept;			/* result is not in the slot yet: a signal goes first */
 	bool delivered;			/* the LWK was handed a signal since the call began */

@@ -141,6 +141,8 @@ long az_signal_deliver(struct az_job *job, struct az_ioc_signal __user *user)
 	    copy_from_user(slot->siginfo, u64_to_user_ptr(signal.siginfo), sizeof(slot->siginfo)))
 		return -EFAULT;
 	twin->delivered = true;
+	if (twin->handed && put_user(AZ_SERVE_SIGNALLED, &twin->request->flags))
+		return -EFAULT;
 	smp_store_release(&slot->sig_full, 1);
 	az_twin_event(twin, AZ_EV_SIGNAL);
 	if (wait_event_killable(twin->wait, mailbox_is_empty(slot) || !az_lwk_running()))

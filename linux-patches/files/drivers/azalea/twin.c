@@ -230,12 +230,17 @@ void az_twin_wake_lwk(struct az_twin *twin)
 		az_twin_event(twin, AZ_EV_DONE);
 }
 
+static void twin_answer(struct az_twin *twin, u32 state)
+{
+	smp_store_release(&twin->slot->state, state);
+	az_twin_wake_lwk(twin);
+}
+
 static void twin_complete(struct az_twin *twin, long ret)
 {
 	twin->kept = false;
 	twin->slot->ret = ret;
-	smp_store_release(&twin->slot->state, AZ_SLOT_DONE);
-	az_twin_wake_lwk(twin);
+	twin_answer(twin, AZ_SLOT_DONE);
 }
 
 void az_twin_poke(u32 slot)
@@ -629,6 +634,10 @@ static enum outcome twin_step(struct az_twin *twin, struct az_ioc_serve *serve)
 	}
 	switch (smp_load_acquire(&twin->slot->state)) {
 	case AZ_SLOT_CALL:
+		if (READ_ONCE(twin->slot->sig_due)) {
+			twin_answer(twin, AZ_SLOT_BACK);
+			return AGAIN;
+		}
 		return twin_call(twin, serve);
 	case AZ_SLOT_EXIT:
 		return twin_exit(twin, serve);
@@ -667,6 +676,7 @@ long az_twin_serve(struct az_job *job, struct az_ioc_serve __user *user)
 	if (serve.flags & AZ_SERVE_RESULT)
 		twin_complete(twin, serve.ret);
 	twin->handed = false;
+	twin->request = user;
 	twin_resume(twin);
 	switch (twin_loop(twin, &serve)) {
 	case FAILED_LWK:
