@@ -37,12 +37,12 @@ static void spin(unsigned int turns)
 static void sender(void)
 {
 	unsigned int state = 1;
-	int seen = 0;
+	int seen = 0, now;
 
-	while (*go >= 0) {
-		if (*go == seen)
+	while ((now = *go) >= 0) {
+		if (now == seen)
 			continue;
-		seen++;
+		seen = now;
 		spin(draw(&state) % SPREAD);
 		kill(getppid(), SIGUSR1);
 	}
