@@ -403,15 +403,25 @@ long aspace_fault(struct aspace *as, uaddr_t addr, u32 access, int *si_code)
 	return ret;
 }
 
-/* Without the lock, because tables are never freed while threads run. Bytes from @addr that need no fault. */
-static u64 present_at(struct aspace *as, uaddr_t addr, bool write)
+static bool is_usable(const u64 *entry, bool write)
+{
+	u64 e = pte_load(entry);
+
+	return pte_present(e) && !(e & AZ_PTE_COW) && (pte_writable(e) || !write);
+}
+
+/*
+ * Bytes from @addr that need no fault, as far as one table tells; those behind @end are not looked at. Without the lock, because tables are
+ * never freed while threads run.
+ */
+static u64 present_at(struct aspace *as, uaddr_t addr, uaddr_t end, bool write)
 {
 	u64 span, *entry = pt_find(as->pgd, addr, &span);
-	u64 e = entry ? pte_load(entry) : 0;
+	uaddr_t to = ALIGN_DOWN(addr, span);
 
-	if (!pte_present(e) || (e & AZ_PTE_COW) || (write && !pte_writable(e)))
-		return 0;
-	return span - (addr & (span - 1));
+	for (; entry && to < end && is_usable(entry, write); entry = pt_neighbour(entry, span))
+		to += span;
+	return to > addr ? to - addr : 0;
 }
 
 /* Bytes from @addr that Linux has anyway, because the region is Linux-backed. */
@@ -436,7 +446,7 @@ long aspace_prepare(struct aspace *as, uaddr_t addr, u64 len, bool write)
 	if (addr > AZ_USER_END || len > AZ_USER_END - addr)
 		return -EFAULT;
 	for (; addr < end; addr += there) {
-		there = present_at(as, addr, write);
+		there = present_at(as, addr, end, write);
 		if (!there)
 			there = linux_at(as, addr);
 		if (!there && aspace_populate(as, addr, 1, write))
@@ -453,7 +463,7 @@ long aspace_populate(struct aspace *as, uaddr_t addr, u64 len, bool write)
 	if (addr > AZ_USER_END || len > AZ_USER_END - addr)
 		return -EFAULT;
 	while (addr < end) {
-		u64 present = present_at(as, addr, write);
+		u64 present = present_at(as, addr, end, write);
 
 		if (!thread_goes_on())
 			return -EINTR;
