@@ -12,6 +12,7 @@ import os
 import re
 import struct
 import subprocess
+import sys
 
 import rows
 
@@ -106,8 +107,10 @@ def read(folder=rows.ROWS):
     try:
         with open(path(folder)) as file:
             return json.load(file)
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return {"facts": [], "counted": True, "emulated": True, "runs": {}}
+    except ValueError as error:
+        sys.exit(f"{path(folder)} is damaged ({error}): remove it")
 
 
 def write(machine, folder=rows.ROWS):
