@@ -216,9 +216,19 @@ void thread_migrate(u32 to)
 	schedule();
 }
 
+/* The thread is to end. That takes it a moment, and must not depend on whether the one that runs there ever sleeps. */
+static void run_soon(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.lock)
+{
+	list_del(&t->run);
+	list_add(&t->run, &cpu->runq.ready);
+	cpu->runq.urgent = true;
+	cpu_kick(cpu->index);
+}
+
 void thread_interrupt(struct thread *t, u32 work)
 {
 	struct cpu *cpu;
+	bool idle;
 
 	__atomic_fetch_or(&t->work, work, __ATOMIC_ACQ_REL);
 	if (t == current_thread()) {
@@ -226,6 +236,7 @@ void thread_interrupt(struct thread *t, u32 work)
 		return;
 	}
 	cpu = lock_runq_of(t);
+	idle = cpu->runq.idle;
 	if (t->state == THREAD_PARKED) {
 		make_ready(cpu, t);
 	} else {
@@ -233,7 +244,21 @@ void thread_interrupt(struct thread *t, u32 work)
 		if (t->state == THREAD_RUNNING)
 			cpu_kick(cpu->index);
 	}
+	if (work & WORK_KILL && t->state == THREAD_READY && !idle)
+		run_soon(cpu, t);
 	spin_unlock(&cpu->runq.lock);
+}
+
+void runq_look(struct cpu *cpu)
+{
+	bool urgent;
+
+	spin_lock(&cpu->runq.lock);
+	urgent = cpu->runq.urgent;
+	cpu->runq.urgent = false;
+	spin_unlock(&cpu->runq.lock);
+	if (urgent)
+		thread_interrupt(cpu->current, WORK_YIELD);
 }
 
 bool thread_goes_on(void)
