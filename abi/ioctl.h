@@ -57,7 +57,7 @@ struct az_ioc_serve {
 	uint32_t flags;			/* in: AZ_SERVE_RESULT: ret answers the call handed out before; AZ_SERVE_NEW: a new twin; out, until
 					   that call is answered: AZ_SERVE_SIGNALLED: a signal was passed on meanwhile */
 	uint64_t arg[6];		/* out; in with AZ_SERVE_NEW: arg[0] is the stamp, as of AZ_CALL_MORE_TWINS */
-	int64_t ret;			/* in */
+	int64_t ret;			/* in; -ERESTARTNOINTR: a signal came before the call was made */
 };
 #define AZ_SERVE_RESULT		1
 #define AZ_SERVE_NEW		2

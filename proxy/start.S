@@ -5,7 +5,7 @@
  */
 #include <asm/unistd_64.h>
 
-#define ERESTARTSYS	512
+#define ERESTARTNOINTR	513	/* which Linux never lets out */
 
 /* struct az_ioc_serve, checked in twin.c */
 #define SERVE_NR	0
@@ -42,7 +42,7 @@ user_call_looked:
 user_call_insn:
 	syscall
 	ret
-1:	mov	$-ERESTARTSYS, %rax
+1:	mov	$-ERESTARTNOINTR, %rax
 	ret
 
 /* long thread_start(unsigned long flags, void *stack_top, void (*fn)(void *), void *arg): thread id or -errno */

@@ -135,7 +135,9 @@ long sys_exit(struct frame *f, int status)
 /* The proxy exits for all; what is left of the program is ended by the KILL that follows. */
 long sys_exit_group(struct frame *f, int status)
 {
-	FORWARD(231, (u32)status);
+	do {
+		FORWARD(231, (u32)status);	/* returns early if a signal comes just then */
+	} while (thread_goes_on());
 	return 0;
 }
 

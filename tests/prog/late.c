@@ -10,6 +10,7 @@
 #include "say.h"
 
 #define ROUNDS	1500
+#define EXITS	200
 #define SPREAD	4000		/* turns of an empty loop, about as long as a signal is under way */
 
 static int self[2], epoll;
@@ -19,6 +20,11 @@ static void handler(int sig)
 {
 	if (write(self[1], "", 1) != 1)
 		_exit(sig);
+}
+
+static void no_handler(int sig)
+{
+	(void)sig;
 }
 
 static unsigned int draw(unsigned int *state)
@@ -76,9 +82,26 @@ static int rounds(int how)
 	return i;
 }
 
+/* Signals that have a handler come while the process ends. How many ended as they meant to. */
+static int exits(void)
+{
+	int i, status, right = 0;
+	pid_t pid;
+
+	sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = no_handler }, NULL);
+	for (i = 0; i < EXITS; i++) {
+		pid = need("fork", fork());
+		if (!pid)
+			_exit(7);
+		while (waitpid(pid, &status, WNOHANG) == 0)
+			kill(pid, SIGUSR1);
+		right += WIFEXITED(status) && WEXITSTATUS(status) == 7;
+	}
+	return right;
+}
+
 int main(void)
 {
-	struct sigaction action = { .sa_handler = handler };
 	struct epoll_event event = { .events = EPOLLIN };
 	pid_t pid;
 
@@ -86,7 +109,7 @@ int main(void)
 	need("pipe", pipe(self));
 	epoll = need("epoll_create1", epoll_create1(0));
 	need("epoll_ctl", epoll_ctl(epoll, EPOLL_CTL_ADD, self[0], &event));
-	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = handler }, NULL);
 	go = mmap(NULL, sizeof(*go), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid = need("fork", fork());
 	if (!pid) {
@@ -98,5 +121,6 @@ int main(void)
 	say("read", rounds(2));
 	*go = -1;
 	ok("wait", waitpid(pid, NULL, 0) == pid);
+	say("exit", exits());
 	return 0;
 }

@@ -673,7 +673,9 @@ long az_twin_serve(struct az_job *job, struct az_ioc_serve __user *user)
 	/* a program that asks its own twin to serve would have it run that same call again, one inside the other */
 	if (!twin || twin->running || twin->handed != !!(serve.flags & AZ_SERVE_RESULT))
 		return -EINVAL;
-	if (serve.flags & AZ_SERVE_RESULT)
+	if (serve.flags & AZ_SERVE_RESULT && serve.ret == -ERESTARTNOINTR)
+		twin_answer(twin, AZ_SLOT_BACK);
+	else if (serve.flags & AZ_SERVE_RESULT)
 		twin_complete(twin, serve.ret);
 	twin->handed = false;
 	twin->request = user;
