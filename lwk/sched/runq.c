@@ -95,8 +95,19 @@ void schedule(void)
 	finish_switch();
 }
 
+/* A READY thread is to end. That takes it a moment, and must not depend on whether the one that runs there ever sleeps. */
+static void run_soon(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.lock)
+{
+	list_del(&t->run);
+	list_add(&t->run, &cpu->runq.ready);
+	cpu->runq.urgent = true;
+	cpu_kick(cpu->index);
+}
+
 static void make_ready(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.lock)
 {
+	bool idle = cpu->runq.idle;
+
 	t->state = THREAD_READY;
 	list_add_tail(&t->run, &cpu->runq.ready);
 	if (cpu->runq.idle) {
@@ -109,6 +120,9 @@ static void make_ready(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.loc
 		else if (t != cpu->current)
 			slice_begin(cpu, cpu->current);
 	}
+	/* make_ready:A, pairs with thread_interrupt:A by the lock: we see the bit, or it sees that the thread is READY */
+	if (!idle && __atomic_load_n(&t->work, __ATOMIC_RELAXED) & WORK_KILL)
+		run_soon(cpu, t);
 }
 
 void finish_switch(void)
@@ -208,7 +222,6 @@ void thread_migrate(u32 to)
 	save_user(cpu);
 	cpu_load_aspace(NULL);
 	spin_lock(&cpu->runq.lock);
-	t->state = THREAD_READY;
 	__atomic_store_n(&t->cpu, to, __ATOMIC_RELAXED);
 	t->slot->cpu = to;
 	spin_unlock(&cpu->runq.lock);
@@ -216,36 +229,26 @@ void thread_migrate(u32 to)
 	schedule();
 }
 
-/* The thread is to end. That takes it a moment, and must not depend on whether the one that runs there ever sleeps. */
-static void run_soon(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.lock)
-{
-	list_del(&t->run);
-	list_add(&t->run, &cpu->runq.ready);
-	cpu->runq.urgent = true;
-	cpu_kick(cpu->index);
-}
-
 void thread_interrupt(struct thread *t, u32 work)
 {
 	struct cpu *cpu;
-	bool idle;
 
+	/* thread_interrupt:A */
 	__atomic_fetch_or(&t->work, work, __ATOMIC_ACQ_REL);
 	if (t == current_thread()) {
 		this_cpu()->work |= work;
 		return;
 	}
 	cpu = lock_runq_of(t);
-	idle = cpu->runq.idle;
 	if (t->state == THREAD_PARKED) {
 		make_ready(cpu, t);
 	} else {
 		t->token = 1;		/* it may have looked at its work already and be about to park */
 		if (t->state == THREAD_RUNNING)
 			cpu_kick(cpu->index);
+		else if (t->state == THREAD_READY && work & WORK_KILL)
+			run_soon(cpu, t);
 	}
-	if (work & WORK_KILL && t->state == THREAD_READY && !idle)
-		run_soon(cpu, t);
 	spin_unlock(&cpu->runq.lock);
 }
 

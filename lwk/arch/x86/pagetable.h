@@ -25,11 +25,13 @@
 
 /* The entry for @addr, or NULL if no table goes down that far; *@span: bytes it stands for, or bytes without any entry. */
 u64 *pt_find(u64 *pgd, uaddr_t addr, u64 *span);
+
 /* What pt_find() would find behind @entry, if that is for @span bytes and the next one is sure to be in the same table; otherwise NULL. */
 static inline u64 *pt_neighbour(u64 *entry, u64 span)
 {
 	return span == PAGE_SIZE && (u64)(entry + 1) % PAGE_SIZE ? entry + 1 : NULL;
 }
+
 /* The place for an entry of @span bytes, tables made as needed; NULL if memory is short or another span is in use there. */
 u64 *pt_make(u64 *pgd, uaddr_t addr, u64 span);
 /* The first entry that is not empty in [*@addr, @end); moves *@addr to what it stands for. NULL if there is none. */
