@@ -417,11 +417,13 @@ static bool is_usable(const u64 *entry, bool write)
 static u64 present_at(struct aspace *as, uaddr_t addr, uaddr_t end, bool write)
 {
 	u64 span, *entry = pt_find(as->pgd, addr, &span);
-	uaddr_t to = ALIGN_DOWN(addr, span);
+	u64 bytes = span - (addr & (span - 1));
 
-	for (; entry && to < end && is_usable(entry, write); entry = pt_neighbour(entry, span))
-		to += span;
-	return to > addr ? to - addr : 0;
+	if (!entry || !is_usable(entry, write))
+		return 0;
+	while (addr + bytes < end && (entry = pt_neighbour(entry, span)) && is_usable(entry, write))
+		bytes += span;
+	return bytes;
 }
 
 /* Bytes from @addr that Linux has anyway, because the region is Linux-backed. */

@@ -341,7 +341,6 @@ void leave_kernel(struct frame *f)
 		syscall = false;
 	do {
 		this_cpu()->work = 0;
-		slot_signals_seen(t->slot);
 		work = __atomic_exchange_n(&t->work, 0, __ATOMIC_ACQ_REL);
 		if (work & WORK_KILL) {
 			__atomic_fetch_or(&t->work, WORK_KILL, __ATOMIC_RELAXED);
@@ -358,6 +357,8 @@ void leave_kernel(struct frame *f)
 			thread_move_if_needed(t);
 		if (work & WORK_RSEQ && !rseq_interrupted(t, &f->ip))
 			signal_force(SIGSEGV, SI_KERNEL, 0);
+		if (work & WORK_SIGNAL)
+			slot_signals_seen(t->slot);
 		while (!is_killed(t) && (sig = next_signal(t, info)))
 			deliver(t, f, sig, info, &syscall);
 		if (t->restore_sigmask) {

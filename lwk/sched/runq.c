@@ -96,7 +96,7 @@ void schedule(void)
 }
 
 /* A READY thread is to end. That takes it a moment, and must not depend on whether the one that runs there ever sleeps. */
-static void run_soon(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.lock)
+__attribute__((noinline)) static void run_soon(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.lock)
 {
 	list_del(&t->run);
 	list_add(&t->run, &cpu->runq.ready);
@@ -106,22 +106,22 @@ static void run_soon(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.lock)
 
 static void make_ready(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.lock)
 {
-	bool idle = cpu->runq.idle;
-
 	t->state = THREAD_READY;
 	list_add_tail(&t->run, &cpu->runq.ready);
 	if (cpu->runq.idle) {
 		cpu->runq.idle = false;
 		if (cpu != this_cpu())
 			cpu_kick(cpu->index);
-	} else if (t->slice && !cpu->slice_end) {
+		return;
+	}
+	if (t->slice && !cpu->slice_end) {
 		if (cpu != this_cpu())
 			cpu_kick(cpu->index);
 		else if (t != cpu->current)
 			slice_begin(cpu, cpu->current);
 	}
 	/* make_ready:A, pairs with thread_interrupt:A by the lock: we see the bit, or it sees that the thread is READY */
-	if (!idle && __atomic_load_n(&t->work, __ATOMIC_RELAXED) & WORK_KILL)
+	if (__atomic_load_n(&t->work, __ATOMIC_RELAXED) & WORK_KILL)
 		run_soon(cpu, t);
 }
 
