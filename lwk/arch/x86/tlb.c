@@ -93,10 +93,14 @@ void tlb_rest_end(void)
 
 	/* tlb_rest_end:A, pairs with serve_on:B: it has waited, or we see its request now */
 	while (!__atomic_compare_exchange_n(&cpu->tlb_rest, &rest, AWAKE, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-		left = rest == LEFT;
-		if (left && cpu->aspace)
+		if (rest == LEAVING) {		/* soon it will have LEFT, which must be seen */
+			arch_relax();
+			rest = RESTING;
+			continue;
+		}
+		left = true;
+		if (cpu->aspace)
 			aspace_set_active(cpu->aspace, cpu->index, true);
-		rest = LEFT;		/* LEAVING becomes that soon */
 	}
 	if (left)			/* there were more requests than we were told of */
 		flush_user();
