@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Signals that come when a call that waits is just about to begin: the handler runs all the same, and what it does ends the wait. */
+/*
+ * Signals that come when a call is just about to begin. If it waits, the handler runs all the same, and what it does ends the wait; if it is
+ * the last one of the process, it is that all the same.
+ */
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -85,14 +88,18 @@ static int rounds(int how)
 /* Signals that have a handler come while the process ends. How many ended as they meant to. */
 static int exits(void)
 {
+	unsigned int state = 3;
 	int i, status, right = 0;
 	pid_t pid;
 
 	sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = no_handler }, NULL);
 	for (i = 0; i < EXITS; i++) {
 		pid = need("fork", fork());
-		if (!pid)
+		if (!pid) {
+			spin(draw(&state) % SPREAD);
 			_exit(7);
+		}
+		draw(&state);
 		while (waitpid(pid, &status, WNOHANG) == 0)
 			kill(pid, SIGUSR1);
 		right += WIFEXITED(status) && WEXITSTATUS(status) == 7;
