@@ -15,7 +15,7 @@ struct runq {
 	struct list ready;		/* q: threads READY, longest waiting first */
 	u32 placed;			/* a: threads of all processes that live on this CPU, in any state */
 	bool idle;			/* q: the CPU halts or is about to */
-	bool urgent;			/* q: the first one that is READY must not wait until the current one sleeps */
+	u32 urgent;			/* a: the first one that is READY must not wait until the current one sleeps */
 };
 
 struct x86_cpu_tables {			/* arch/x86/cpu.c */
@@ -115,7 +115,7 @@ u64 cycles_from_ns(u64 ns);
 bool clock_now(u32 clock, u64 *sec, u64 *nsec);
 
 /* ---- sched/runq.c ---- */
-/* Another CPU has perhaps asked that the current thread give way. */
+/* Somebody has perhaps asked that the current thread give way. */
 void runq_look(struct cpu *cpu);
 
 /* ---- sched/slice.c ---- */

@@ -92,7 +92,7 @@ static void serve_fault(struct thread *t)
 	slot_release(slot, t->slot_index, AZ_SLOT_CALL);
 }
 
-/* A signal that comes later sets it again; what follows here is a full barrier, or a look at signals under the lock with which they come. */
+/* A full barrier: a signal that came before is found when the caller looks, and one that comes later sets it again. */
 void slot_signals_seen(struct az_slot *slot)
 {
 	__atomic_store_n(&slot->sig_due, 0, __ATOMIC_SEQ_CST);

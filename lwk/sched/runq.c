@@ -100,7 +100,7 @@ __attribute__((noinline)) static void run_soon(struct cpu *cpu, struct thread *t
 {
 	list_del(&t->run);
 	list_add(&t->run, &cpu->runq.ready);
-	cpu->runq.urgent = true;
+	__atomic_store_n(&cpu->runq.urgent, 1, __ATOMIC_RELAXED);	/* before the interrupt that looks at it */
 	cpu_kick(cpu->index);
 }
 
@@ -254,13 +254,7 @@ void thread_interrupt(struct thread *t, u32 work)
 
 void runq_look(struct cpu *cpu)
 {
-	bool urgent;
-
-	spin_lock(&cpu->runq.lock);
-	urgent = cpu->runq.urgent;
-	cpu->runq.urgent = false;
-	spin_unlock(&cpu->runq.lock);
-	if (urgent)
+	if (__atomic_exchange_n(&cpu->runq.urgent, 0, __ATOMIC_RELAXED))
 		thread_interrupt(cpu->current, WORK_YIELD);
 }
 
