@@ -58,13 +58,15 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 		RAW(SYS_exit_group, 3);
 }
 
+/* All but SIGILL: that ends a child whose last call was refused (raw_fork). */
 static void handle_signals(void)
 {
 	struct sigaction fault = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER }, other = { .sa_handler = on_signal };
 	int sig;
 
 	for (sig = 1; sig <= 64; sig++)
-		sigaction(sig, sig == SIGSEGV || sig == SIGBUS ? &fault : &other, NULL);
+		if (sig != SIGILL)
+			sigaction(sig, sig == SIGSEGV || sig == SIGBUS ? &fault : &other, NULL);
 }
 
 static void open_fds(void)
