@@ -22,6 +22,8 @@
 #include "syscall_proto.h"
 
 #define AT_FDCWD		(-100)
+#define AT_SYMLINK_NOFOLLOW	0x100
+#define AT_EMPTY_PATH		0x1000
 #define EXIT_SIGNAL_SHIFT	56
 #define PROXY_DOES_NOT		(CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED)
 #define NOT_SUPPORTED		(CLONE_FILES | CLONE_SIGHAND | CLONE_NEWTIME)
@@ -248,10 +250,14 @@ static void populate_strings(struct aspace *as, uaddr_t array)
 long sys_execveat(struct frame *f, int dir, uaddr_t path, uaddr_t argv, uaddr_t envp, int flags)
 {
 	struct thread *t = current_thread();
-	struct proc *next = exec_prepare(t);
-	u32 id = next ? nascent_add(next) : 0;
+	struct proc *next;
 	long ret;
+	u32 id;
 
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))	/* newer Linux has one that must not execute anything */
+		return -EINVAL;
+	next = exec_prepare(t);
+	id = next ? nascent_add(next) : 0;
 	if (!id) {
 		nascent_free(next);
 		return -ENOMEM;

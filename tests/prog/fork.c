@@ -409,6 +409,8 @@ static void executing(void)
 	say("bad argument pointer", syscall(SYS_execve, self, 8, environ));
 	say("bad argument", syscall(SYS_execve, self, (char *[]){ (char *)8, NULL }, environ));
 	say("bad environment", syscall(SYS_execve, self, echo, 8));
+	say("unknown flag", syscall(SYS_execveat, AT_FDCWD, self, echo, environ, 0x10000));
+	say("unknown flag and an empty path", syscall(SYS_execveat, AT_FDCWD, "", echo, environ, AT_EMPTY_PATH | 1));
 	unlink("s");
 }
 
