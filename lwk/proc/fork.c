@@ -214,7 +214,7 @@ long fork_process(struct frame *f, const struct clone_args *a)
 
 /* ---- exec ---- */
 
-/* The new program starts where this thread may run and with this family's memory; the rest Linux carries over. */
+/* The new program starts where this thread may run, with this family's memory and from the same nodes; the rest Linux carries over. */
 static struct proc *exec_prepare(struct thread *t)
 {
 	struct proc *next = proc_create();
@@ -230,6 +230,7 @@ static struct proc *exec_prepare(struct thread *t)
 	affinity_inherit(next->first, t);
 	seccomp_inherit(next->first, t);
 	next->first->modes |= t->modes & MODE_NO_TSC;
+	next->first->policy = t->policy;
 	return next;
 }
 

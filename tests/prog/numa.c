@@ -3,6 +3,7 @@
 #include <linux/mempolicy.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -145,9 +146,31 @@ static void moves(void)
 	ok("as it was", is_filled(p, 2 * PAGE, 5));
 }
 
-int main(void)
+/* As numactl(8) does it. */
+static void of_a_program(const char *self)
 {
+	int status = 0;
+
+	fflush(stdout);
+	if (need("fork", fork()) == 0) {
+		say("BIND", set(MPOL_BIND | MPOL_F_STATIC_NODES, 1));
+		fflush(stdout);
+		execl(self, self, "executed", NULL);
+		_exit(1);
+	}
+	need("wait", wait(&status));
+	say("status", status);
+	show("afterwards", NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1) {
+		show("after execve", NULL, 0);
+		return 0;
+	}
 	of_a_thread();
+	of_a_program(argv[0]);
 	of_a_range();
 	moves();
 	return 0;
