@@ -270,8 +270,8 @@ enum az_call {
 					   the proxy clones itself and has the nascent process started; pid */
 	AZ_CALL_EXEC,			/* (dirfd, path, argv, envp, flags of execveat and AZ_EXEC_ON_LWK, nascent id) the proxy executes itself
 					   anew, or the program itself if it is not one for the LWK; returns only if that fails */
-	AZ_CALL_MORE_TWINS,		/* (n, stamp) proxy makes n twins, each announced by AZ_EV_SPARE before this call returns, with the
-					   stamp as arg[0] of its SPARE slot; number made, or why none was */
+	AZ_CALL_MORE_TWINS,		/* (n, stamp, which of CLONE_FS and CLONE_FILES not) proxy makes n twins, each announced by AZ_EV_SPARE
+					   before this call returns, with the stamp as arg[0] of its SPARE slot; number made, or why none was */
 	AZ_CALL_DIE,			/* (signal, si_code, address) the process dies by this signal, never returns */
 	AZ_CALL_EXEC_FAILED,		/* (errno, enum az_exec_fault) proxy says so and exits 126 or 127, never returns */
 	AZ_CALL_NO_MEMORY,		/* (bytes reserved for the program) proxy says that it is about to die for lack of memory */

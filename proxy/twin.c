@@ -9,6 +9,7 @@
 #define GUARD_SIZE	4096
 
 #define TWIN_FLAGS	0x50f00		/* CLONE_VM | _FS | _FILES | _SIGHAND | _THREAD | _SYSVSEM */
+#define MAY_BE_APART	0x00600		/* CLONE_FS | CLONE_FILES */
 #define SIG_SETMASK	2
 #define FUTEX_WAIT	128		/* | FUTEX_PRIVATE_FLAG */
 #define FUTEX_WAKE	129
@@ -32,6 +33,7 @@ struct batch {
 	uint32_t pending;		/* atomic: threads that have not yet reported */
 	uint32_t failed;		/* atomic */
 	uint64_t stamp;			/* for the LWK */
+	uint64_t flags;			/* of clone(2) */
 };
 
 /* At the low end of a twin's stack. */
@@ -171,7 +173,7 @@ static long make_twin(struct batch *batch)
 	twin->batch = batch;
 	sys3(__NR_madvise, (uint64_t)twin->stack, STACK_SIZE + GUARD_SIZE, MADV_DONTFORK);	/* a forked process has one thread */
 	__atomic_fetch_add(&batch->pending, 1, __ATOMIC_RELAXED);
-	ret = thread_start(TWIN_FLAGS, top, twin_main, twin);
+	ret = thread_start(batch->flags, top, twin_main, twin);
 	if (ret > 0)
 		return 0;
 	__atomic_fetch_sub(&batch->pending, 1, __ATOMIC_RELAXED);
@@ -180,9 +182,9 @@ static long make_twin(struct batch *batch)
 }
 
 /* New twins start with all signals blocked: they have no LWK thread yet. */
-static long more_twins(uint64_t wanted, uint64_t stamp)
+static long more_twins(uint64_t wanted, uint64_t stamp, uint64_t apart)
 {
-	struct batch batch = { .stamp = stamp };
+	struct batch batch = { .stamp = stamp, .flags = TWIN_FLAGS & ~(apart & MAY_BE_APART) };
 	uint64_t made = 0, mask;
 	long ret = 0;
 
@@ -212,7 +214,7 @@ static long make_call(struct twin *twin, const struct az_ioc_serve *serve)
 	case AZ_CALL_EXEC:
 		return exec_program(serve->arg);
 	case AZ_CALL_MORE_TWINS:
-		return more_twins(serve->arg[0], serve->arg[1]);
+		return more_twins(serve->arg[0], serve->arg[1], serve->arg[2]);
 	case __NR_exit:
 		if (twin)
 			end_twin(twin, serve->arg[0]);

@@ -272,6 +272,11 @@ struct proc *proc_create(void);
 void spare_announced(struct proc *proc, struct az_slot *slot, u32 index);
 /* Takes the slot of a twin for a thread that @t, the current one, makes, asking Linux for more when there is none; -errno. */
 long spare_take(struct thread *t);
+/*
+ * The slot of a new twin that has copies of what the twin of @t, the current thread, has open (@apart has CLONE_FILES) or of its current
+ * folder and the like (CLONE_FS), as they are now. Its thread gets *@stamp.
+ */
+long spare_make_apart(struct thread *t, u32 apart, u32 *stamp);
 
 /* ---- proc/fork.c ---- */
 /* The nascent process that Linux starts, no longer in the table; NULL if there is none. */

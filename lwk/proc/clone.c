@@ -13,9 +13,12 @@
 #include "string.h"
 #include "syscall_proto.h"
 
-#define THREAD_FLAGS		(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
-#define KNOWN_FLAGS		(THREAD_FLAGS | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | \
-				 CLONE_DETACHED | CLONE_CHILD_SETTID)
+#define THREAD_FLAGS		(CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
+#define SHARED_OR_COPIED	(CLONE_FS | CLONE_FILES)
+/* For a thread these say nothing that a program could see: nobody traces it, it has the parent of all, CLONE_IO is for Linux's disks. */
+#define WITHOUT_EFFECT		(CLONE_PTRACE | CLONE_UNTRACED | CLONE_PARENT | CLONE_IO)
+#define KNOWN_FLAGS		(THREAD_FLAGS | SHARED_OR_COPIED | WITHOUT_EFFECT | CLONE_SYSVSEM | CLONE_SETTLS | \
+				 CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID)
 
 void thread_main(void *arg)
 {
@@ -59,12 +62,12 @@ void thread_inherit(struct thread *t, struct thread *parent, const struct frame 
 static long clone_thread(struct frame *f, const struct clone_args *a)
 {
 	struct thread *parent = current_thread(), *t;
-	u32 tid;
+	u32 apart = SHARED_OR_COPIED & ~(u32)a->flags, stamp, tid;
 	long slot;
 
 	if ((a->flags & THREAD_FLAGS) != THREAD_FLAGS || a->flags & ~(u64)KNOWN_FLAGS || a->set_tid_size)
-		return -EINVAL;		/* twins are threads of one process and share all that */
-	slot = spare_take(parent);
+		return -EINVAL;
+	slot = apart ? spare_make_apart(parent, apart, &stamp) : spare_take(parent);
 	if (slot < 0)
 		return slot;
 	t = thread_create(parent->proc, thread_main, NULL);
@@ -74,6 +77,8 @@ static long clone_thread(struct frame *f, const struct clone_args *a)
 	}
 	affinity_inherit(t, parent);
 	thread_inherit(t, parent, f, a);
+	if (apart)
+		t->stamp = stamp;
 	thread_bind(t, slot);
 	tid = t->tid;
 	if (a->flags & CLONE_PARENT_SETTID)

@@ -66,9 +66,24 @@ static bool end_others(struct proc *proc, u32 stamp)
 }
 
 /*
- * Linux announces each twin by an event to the process's first CPU before MORE_TWINS returns; the event may still be on its way
- * there when we look, hence the wait. Batches double, so that n threads cost about log n waits; they begin small again when what was made
- * ahead was in vain. Spares of other threads are ended once only: two threads cannot take each other's away for ever.
+ * Has Linux make @count twins and takes one of them; -EAGAIN may also mean that another thread was faster. Linux announces each twin by
+ * an event to the process's first CPU before MORE_TWINS returns; the event may still be on its way there when we look, hence the wait.
+ */
+static long make(struct proc *proc, u32 count, u32 stamp, u32 apart, long *slot)
+{
+	long made = FORWARD(AZ_CALL_MORE_TWINS, count, stamp, apart);
+
+	*slot = -EAGAIN;
+	for (u32 i = 0; made > 0 && i < 1000 && (*slot = take(proc, stamp, false)) < 0; i++) {
+		events_drain();
+		arch_relax();
+	}
+	return made ? made : -EAGAIN;
+}
+
+/*
+ * Batches double, so that n threads cost about log n waits; they begin small again when what was made ahead was in vain. Spares of other
+ * threads are ended once only: two threads cannot take each other's away for ever.
  */
 long spare_take(struct thread *t)
 {
@@ -81,13 +96,26 @@ long spare_take(struct thread *t)
 	while (slot < 0) {
 		batch = proc->spare_batch;
 		proc->spare_batch = min(batch * 2, (u32)BATCH_MAX);
-		made = FORWARD(AZ_CALL_MORE_TWINS, batch, t->stamp);
-		if (made <= 0)
-			return made ? made : -EAGAIN;
-		for (u32 i = 0; i < 1000 && (slot = take(proc, t->stamp, false)) < 0; i++) {
-			events_drain();
-			arch_relax();
-		}
+		made = make(proc, batch, t->stamp, 0, &slot);
+		if (made < 0)
+			return made;
+	}
+	return slot;
+}
+
+/* Its stamp is nobody else's, but another thread may end it meanwhile in order to have the slot. */
+long spare_make_apart(struct thread *t, u32 apart, u32 *stamp)
+{
+	struct proc *proc = t->proc;
+	long slot = -EAGAIN, made;
+
+	spin_lock(&proc->lock);
+	*stamp = ++proc->last_stamp;
+	spin_unlock(&proc->lock);
+	while (slot < 0) {
+		made = make(proc, 1, *stamp, apart, &slot);
+		if (made < 0)
+			return made;
 	}
 	return slot;
 }

@@ -17,6 +17,7 @@
 #include "say.h"
 
 static pthread_barrier_t barrier;
+static char home[4096];
 
 /* Runs @fn in a thread and waits for its end. */
 static void in_thread(void *(*fn)(void *), void *arg)
@@ -174,6 +175,105 @@ static void namespaces(void)
 		say("nobody", syscall(SYS_getuid));
 }
 
+/* ---- Threads that have copies from the start: made by hand, so they use their maker's thread-local data, which waits ---- */
+
+#define BARE	(CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+
+struct bare {
+	volatile int tid, may_look;
+	char stack[65536] __attribute__((aligned(16)));
+	char folder[200];
+	long open[3];			/* descriptors 60, 61, 62 */
+};
+
+static struct bare maker, copier, sharer;
+
+static void look(struct bare *b)
+{
+	syscall(SYS_getcwd, b->folder, sizeof(b->folder));
+	for (int i = 0; i < 3; i++)
+		b->open[i] = syscall(SYS_fcntl, 60 + i, F_GETFD) >= 0;
+}
+
+static void print(const char *what, const struct bare *b)
+{
+	const char *folder = strrchr(b->folder, '/');
+
+	printf("%s: folder %s, descriptors %ld %ld %ld\n", what, folder ? folder : "?", b->open[0], b->open[1], b->open[2]);
+}
+
+static long begin(struct bare *b, int (*fn)(void *), int flags)
+{
+	return clone(fn, b->stack + sizeof(b->stack), BARE | flags, b, &b->tid, NULL, &b->tid);
+}
+
+static void await(struct bare *b)
+{
+	int tid;
+
+	while ((tid = b->tid))
+		syscall(SYS_futex, &b->tid, 0 /* FUTEX_WAIT */, tid, NULL);
+}
+
+static int sharing(void *arg)
+{
+	look(arg);
+	syscall(SYS_exit, 0);
+	return 0;
+}
+
+static int copying(void *arg)
+{
+	struct bare *b = arg;
+
+	while (!b->may_look)
+		sched_yield();
+	look(b);
+	syscall(SYS_dup2, 1, 62);
+	syscall(SYS_chdir, "/");
+	if (begin(&sharer, sharing, CLONE_FS | CLONE_FILES) > 0)
+		await(&sharer);
+	syscall(SYS_exit, 0);
+	return 0;
+}
+
+/* The thread is made, then its maker closes 60, opens 61 and goes elsewhere, then the thread opens 62 and goes to the root. */
+static void with_copies(const char *what, int flags)
+{
+	memset(&copier, 0, sizeof(copier));
+	memset(&sharer, 0, sizeof(sharer));
+	dup2(1, 60);
+	close(61);
+	close(62);
+	if (begin(&copier, copying, flags) < 0) {
+		say(what, -1);
+		return;
+	}
+	close(60);
+	dup2(1, 61);
+	need("chdir", chdir("inner"));
+	copier.may_look = 1;
+	await(&copier);
+	look(&maker);
+	puts(what);
+	print("it", &copier);
+	print("a thread of it that shares", &sharer);
+	print("its maker", &maker);
+	need("chdir", chdir(strcmp(maker.folder, "/") ? ".." : home));
+}
+
+static void by_hand(void)
+{
+	need("getcwd", getcwd(home, sizeof(home)) ? 0 : -1);
+	with_copies("shares both", CLONE_FS | CLONE_FILES);
+	with_copies("copies the folder", CLONE_FILES);
+	with_copies("copies descriptors", CLONE_FS);
+	with_copies("copies both", 0);
+	with_copies("flags that say nothing of a thread", CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_PTRACE | CLONE_IO | CLONE_PARENT);
+	say("a descriptor of a thread", begin(&sharer, sharing, CLONE_FS | CLONE_FILES | CLONE_PIDFD));
+	in_thread(show, "child of main");
+}
+
 static void *execute(void *arg)
 {
 	(void)arg;
@@ -193,6 +293,10 @@ int main(int argc, char **argv)
 	need("mkdir", mkdir("outer", 0777));
 	need("chdir", chdir("outer"));
 	need("mkdir", mkdir("inner", 0777));
+	if (argc > 1) {
+		by_hand();
+		return 0;
+	}
 	in_thread(show, "at first");
 	in_thread(first, NULL);
 	show("main");
