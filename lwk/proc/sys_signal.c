@@ -134,7 +134,7 @@ static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new,
 long sys_rt_sigaction(struct frame *f, int sig, uaddr_t act, uaddr_t oldact, u64 sigsetsize)
 {
 	struct proc *proc = current_thread()->proc;
-	struct ksigaction new, old;
+	struct ksigaction new = { 0 }, old;
 	long ret;
 
 	if (sigsetsize != sizeof(u64))
@@ -143,6 +143,7 @@ long sys_rt_sigaction(struct frame *f, int sig, uaddr_t act, uaddr_t oldact, u64
 		return -EFAULT;
 	if (sig < 1 || sig > 64 || (act && SIG_UNBLOCKABLE & SIGBIT(sig)))
 		return -EINVAL;
+	new.flags &= SA_KNOWN;		/* what is read back tells a program which flags there are */
 	if (!act)
 		old = signal_action(proc, sig);
 	ret = act ? set_action(proc, sig, &new, &old) : 0;

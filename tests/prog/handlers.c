@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
@@ -400,6 +401,17 @@ static void threads(void)
 	pthread_sigmask(SIG_UNBLOCK, &all, NULL);
 }
 
+/* sigaction(2): what is not there is not read back. SA_UNSUPPORTED never is. */
+static void known_flags(void)
+{
+	struct { void *handler; unsigned long flags; void *restorer; unsigned long mask; } action = { SIG_IGN, ~0ul, NULL, 0 };
+
+	say("all flags", syscall(SYS_rt_sigaction, SIGUSR2, &action, NULL, 8L));
+	say("read back", syscall(SYS_rt_sigaction, SIGUSR2, NULL, &action, 8L));
+	printf("flags: %#lx\n", action.flags);
+	signal(SIGUSR2, SIG_DFL);
+}
+
 int main(void)
 {
 	stack_t stack = { .ss_sp = alternate, .ss_size = sizeof(alternate) };
@@ -414,6 +426,7 @@ int main(void)
 	origins();
 	masks();
 	arguments();
+	known_flags();
 	disarmed();
 	too_small(0);
 	too_small(1);
