@@ -173,6 +173,19 @@ static void note_limit(struct proc *proc, u32 resource, u64 cur)
 	aspace_set_limits(proc->aspace, shared->rlimit_as, shared->rlimit_data);
 }
 
+/* To Linux the number of each of its threads names a process. */
+static bool names_caller(struct proc *proc, u32 pid)
+{
+	bool own = !pid || pid == proc->pid;
+
+	if (!own) {
+		spin_lock(&proc->lock);
+		own = thread_find(proc, pid);
+		spin_unlock(&proc->lock);
+	}
+	return own;
+}
+
 long sys_prlimit64(struct frame *f, int pid, unsigned int resource, uaddr_t new_limit, uaddr_t old_limit)
 {
 	struct thread *t = current_thread();
@@ -182,7 +195,7 @@ long sys_prlimit64(struct frame *f, int pid, unsigned int resource, uaddr_t new_
 	if (new_limit && copy_from_user(&new, new_limit, sizeof(new)))
 		return -EFAULT;
 	ret = forward_call(NR_PRLIMIT64, f);
-	if (!ret && new_limit && (!pid || (u32)pid == t->proc->pid))
+	if (!ret && new_limit && names_caller(t->proc, pid))
 		note_limit(t->proc, resource, new.cur);
 	return ret;
 }

@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,6 +106,33 @@ static void address_space(const char *self)
 	say("512 MB after the limit is lifted", maps(512 * MB, MAP_PRIVATE | MAP_NORESERVE));
 }
 
+static void *of_a_thread(void *arg)
+{
+	struct rlimit r;
+
+	need("getrlimit", getrlimit(RLIMIT_AS, &r));
+	r.rlim_cur = 256 * MB;
+	say("prlimit of a thread's number", prlimit(syscall(SYS_gettid), RLIMIT_AS, &r, NULL));
+	say("512 MB", maps(512 * MB, MAP_PRIVATE));
+	return arg;
+}
+
+static void named_by_a_thread(void)
+{
+	static char stack[65536] __attribute__((aligned(4096)));	/* one of libc's would stay, and count as data */
+	pthread_attr_t attr;
+	pthread_t t;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, stack, sizeof(stack));
+	errno = pthread_create(&t, &attr, of_a_thread, NULL);
+	if (errno)
+		fail("pthread_create");
+	pthread_join(t, NULL);
+	say("512 MB", maps(512 * MB, MAP_PRIVATE));
+	limit(RLIMIT_AS, RLIM_INFINITY);
+}
+
 static void data(void)
 {
 	int status;
@@ -138,6 +166,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	address_space(argv[0]);
+	named_by_a_thread();
 	data();
 	return 0;
 }
