@@ -9,7 +9,11 @@
 #define PR_SET_SECCOMP			22
 #define PR_GET_TSC			25
 #define PR_SET_TSC			26
+#define PR_GET_SPECULATION_CTRL		52
 #define PR_SET_SYSCALL_USER_DISPATCH	59
+
+#define NR_PRCTL	157
+#define PR_SPEC_PRCTL	1		/* can be set for a single thread */
 
 #define TSC_ENABLE	1
 #define TSC_SIGSEGV	2
@@ -40,6 +44,13 @@ static long set_tsc(u32 state)
 	return 0;
 }
 
+static long get_speculation(struct frame *f)
+{
+	long state = forward_call(NR_PRCTL, f);
+
+	return state < 0 ? state : state & ~PR_SPEC_PRCTL;
+}
+
 long sys_prctl(struct frame *f, int option, u64 a, u64 b, u64 c, u64 d)
 {
 	switch (option) {
@@ -51,6 +62,8 @@ long sys_prctl(struct frame *f, int option, u64 a, u64 b, u64 c, u64 d)
 		return get_tsc(a);
 	case PR_SET_TSC:
 		return set_tsc(a);
+	case PR_GET_SPECULATION_CTRL:
+		return get_speculation(f);
 	case PR_SET_SYSCALL_USER_DISPATCH:
 		return user_dispatch_set(a, b, c, d);
 	}

@@ -70,6 +70,19 @@ static void personalities(void)
 	say("personality", personality(0xffffffff));
 }
 
+/* Which of it there is depends on the machine. */
+static void speculation(void)
+{
+	for (long what = 0; what < 3; what++) {
+		long state = prctl(PR_GET_SPECULATION_CTRL, what, 0, 0, 0);
+		int can_be_set = state > 0 && state & PR_SPEC_PRCTL;
+
+		ok("speculation can be set if it says so",
+		   !can_be_set || !prctl(PR_SET_SPECULATION_CTRL, what, PR_SPEC_ENABLE, 0, 0) || errno == EPERM);
+	}
+	say("speculation of nothing", prctl(PR_GET_SPECULATION_CTRL, 99, 0, 0, 0));
+}
+
 static void machine(void)
 {
 	unsigned long supported = 0, permitted = 0;
@@ -128,6 +141,7 @@ int main(void)
 	say("privileges", prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	say("keepcaps", prctl(PR_SET_KEEPCAPS, 2));
 	personalities();
+	speculation();
 	machine();
 	pthread_create(&t, NULL, other, NULL);
 	pthread_join(t, NULL);
