@@ -352,6 +352,7 @@ struct az_proc {
 	uint32_t cpu_count;
 	uint32_t flags;			/* AZ_PROC_*: options of yod */
 	uint32_t nascent;		/* from CHILD on: id of the process that the LWK has prepared; 0: yod's program */
+	uint32_t small_pages;		/* 1: it has no large pages (PR_SET_THP_DISABLE) */
 	uint64_t cpus[AZ_CPUS_MAX / 64];	/* leased CPUs, by index */
 	uint64_t memory;		/* bytes reserved by -M; 0: share what nobody reserved */
 	uint64_t exec_size;		/* bytes that struct az_exec will need */

@@ -104,6 +104,7 @@ void aspace_unbind(struct aspace *as, u64 *resident, u64 *committed);
 void aspace_set_limits(struct aspace *as, u64 limit_as, u64 limit_data);
 void aspace_set_stack_limit(struct aspace *as, u64 bytes);	/* RLIMIT_STACK: how far stacks grow from now on */
 void aspace_set_lock_limit(struct aspace *as, u64 bytes);	/* RLIMIT_MEMLOCK */
+void aspace_set_small_pages(struct aspace *as, bool small);	/* from now on no large ones: PR_SET_THP_DISABLE */
 /* Proves the structure consistent: number of regions; fails a check otherwise. */
 long aspace_check(struct aspace *as);
 paddr_t aspace_pgd(struct aspace *as);

@@ -105,6 +105,13 @@ void aspace_set_limits(struct aspace *as, u64 limit_as, u64 limit_data)
 	spin_unlock(&as->lock);
 }
 
+void aspace_set_small_pages(struct aspace *as, bool small)
+{
+	spin_lock(&as->lock);
+	as->small_pages = small;
+	spin_unlock(&as->lock);
+}
+
 paddr_t aspace_pgd(struct aspace *as)
 {
 	return virt_to_phys(as->pgd);

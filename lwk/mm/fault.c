@@ -100,7 +100,7 @@ static void window_choose(struct window *w, struct aspace *as, const struct regi
 
 	w->file = r->file;
 	window_clip(w, r, addr, LARGE_SIZE);
-	w->large = untouched && w->end - w->start == LARGE_SIZE && !(r->flags & (REGION_SMALL | REGION_NOHUGE));
+	w->large = untouched && w->end - w->start == LARGE_SIZE && !as->small_pages && !(r->flags & (REGION_SMALL | REGION_NOHUGE));
 	w->from = policy_place(r, addr, w->large ? LARGE_SIZE : PAGE_SIZE);
 	if (!w->large && w->from.alternates)
 		window_clip(w, r, addr, PAGE_SIZE);

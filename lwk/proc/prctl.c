@@ -9,6 +9,7 @@
 #define PR_SET_SECCOMP			22
 #define PR_GET_TSC			25
 #define PR_SET_TSC			26
+#define PR_SET_THP_DISABLE		41
 #define PR_GET_SPECULATION_CTRL		52
 #define PR_SET_SYSCALL_USER_DISPATCH	59
 
@@ -44,6 +45,16 @@ static long set_tsc(u32 state)
 	return 0;
 }
 
+/* Linux remembers it, answers PR_GET_THP_DISABLE, and tells us of children and new programs, which inherit it. */
+static long set_small_pages(struct frame *f, bool small)
+{
+	long ret = forward_call(NR_PRCTL, f);
+
+	if (!ret)
+		aspace_set_small_pages(aspace_current(), small);
+	return ret;
+}
+
 static long get_speculation(struct frame *f)
 {
 	long state = forward_call(NR_PRCTL, f);
@@ -62,6 +73,8 @@ long sys_prctl(struct frame *f, int option, u64 a, u64 b, u64 c, u64 d)
 		return get_tsc(a);
 	case PR_SET_TSC:
 		return set_tsc(a);
+	case PR_SET_THP_DISABLE:
+		return set_small_pages(f, a);
 	case PR_GET_SPECULATION_CTRL:
 		return get_speculation(f);
 	case PR_SET_SYSCALL_USER_DISPATCH:

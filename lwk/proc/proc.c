@@ -74,6 +74,7 @@ static bool proc_memory(struct proc *proc)
 		return false;
 	if (!proc->shares_memory)
 		aspace_bind(proc->aspace, &shared->resident, &shared->committed);
+	aspace_set_small_pages(proc->aspace, shared->small_pages);
 	aspace_set_limits(proc->aspace, shared->rlimit_as, shared->rlimit_data);
 	aspace_set_lock_limit(proc->aspace, shared->rlimit_memlock);
 	return true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * prctl: what one thread sets, it reads again, and the others do not.
+ * prctl: what one thread sets, it reads again, and the others do not. `prctl run COMMAND...`: runs it without large pages; `prctl small
+ * TEXT`: whether it has none.
  */
 #include <linux/capability.h>
 #include <pthread.h>
@@ -9,8 +10,10 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -97,12 +100,63 @@ static void machine(void)
 	say("no state", syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, 77));
 }
 
-int main(void)
+/* Whether memory that asks for large pages comes in small ones. */
+static int is_small(void)
+{
+	const size_t large = 2 << 20;
+	char *p = mmap(NULL, 3 * large, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *at;
+	struct rusage before, after;
+
+	need("mmap", p == MAP_FAILED ? -1 : 0);
+	at = (char *)(((uintptr_t)p + large - 1) & ~(large - 1));
+	madvise(at, 2 * large, MADV_HUGEPAGE);
+	getrusage(RUSAGE_SELF, &before);
+	memset(at, 1, 2 * large);
+	getrusage(RUSAGE_SELF, &after);
+	munmap(p, 3 * large);
+	return after.ru_minflt - before.ru_minflt > 32;		/* Azalea maps 64 KB at a time */
+}
+
+static int is_still_small(const char *what)
+{
+	say(what, prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+	ok("has small pages", is_small());
+	return 0;
+}
+
+static void small_pages(char *self)
+{
+	int status;
+
+	say("large pages", prctl(PR_SET_THP_DISABLE, 1, 1, 0, 0));
+	say("large pages", prctl(PR_GET_THP_DISABLE, 1, 0, 0, 0));
+	say("large pages", prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+	is_still_small("no large pages");
+	fflush(stdout);
+	if (!fork()) {
+		is_still_small("nor in a child");
+		fflush(stdout);
+		execl(self, self, "small", "nor in a new program", NULL);
+	}
+	wait(&status);
+	say("status", status);
+	say("large pages", prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0));
+	say("large pages", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+}
+
+int main(int argc, char **argv)
 {
 	char name[16] = "";
 	pthread_t t;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 2 && !strcmp(argv[1], "small"))
+		return is_still_small(argv[2]);
+	if (argc > 2 && !strcmp(argv[1], "run")) {
+		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+		execvp(argv[2], argv + 2);
+		return 1;
+	}
 	say("death signal", prctl(PR_SET_PDEATHSIG, SIGUSR1));
 	say("death signal", get(PR_GET_PDEATHSIG));
 	say("death signal", prctl(PR_SET_PDEATHSIG, 65));
@@ -124,9 +178,7 @@ int main(void)
 	say("memory errors", prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0));
 	say("memory errors", prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
 	say("memory errors", prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0));
-	say("large pages", prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
-	say("large pages", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
-	say("large pages", prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0));
+	small_pages(argv[0]);
 	say("reaper", prctl(PR_SET_CHILD_SUBREAPER, 1));
 	say("reaper", get(PR_GET_CHILD_SUBREAPER));
 	say("bounding set", prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) >= 0);

@@ -116,6 +116,18 @@ static void small_pages_where_they_are_asked_for(void **state)
 	assert_int_equal(aspace_check(as), 1);
 }
 
+static void small_pages_everywhere(void **state)
+{
+	uaddr_t a = map_anon(8 * MB, 8 * MB, RW, FIXED);
+
+	aspace_set_small_pages(as, true);
+	assert_int_equal(fault(a, FAULT_WRITE), 0);
+	assert_int_equal(span_at(a), PAGE_SIZE);
+	aspace_set_small_pages(as, false);
+	assert_int_equal(fault(a + 2 * MB, FAULT_WRITE), 0);
+	assert_int_equal(span_at(a + 2 * MB), LARGE_SIZE);
+}
+
 static void stacks_have_small_pages(void **state)
 {
 	uaddr_t top = aspace_map_stack(as), a;
@@ -550,7 +562,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(linux_errors_of_mmap), T(linux_errors_of_addresses), T(placement), T(neighbours_merge),
 		T(faults_without_right), T(large_pages_where_they_fit), T(small_pages_where_they_are_asked_for),
-		T(stacks_have_small_pages), T(stacks_grow), T(rights_of_a_whole_stack), T(memory_of_the_faulting_node),
+		T(small_pages_everywhere), T(stacks_have_small_pages), T(stacks_grow), T(rights_of_a_whole_stack), T(memory_of_the_faulting_node),
 		T(frames_are_zeroed_again), T(partial_unmap_splits_large_pages), T(unmap_errors_and_holes), T(fixed_replaces),
 		T(protect_keeps_contents), T(protect_errors), T(protect_checks_before_linux_acts), T(commitment_by_kind),
 		T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process), T(text_fits_when_nothing_else_does),

@@ -6,6 +6,9 @@
 
 static struct thread thread;
 static long linux_says;
+static bool small;
+
+void aspace_set_small_pages(struct aspace *as, bool to) { small = to; }
 
 long forward_call(u64 nr, struct frame *f)
 {
@@ -30,9 +33,26 @@ static void speculation_cannot_be_set_for_one_thread(void **state)
 	}
 }
 
+/* Linux refuses it with other arguments than 0. */
+static void large_pages_are_switched_off_if_linux_agrees(void **state)
+{
+	struct frame f = { 0 };
+
+	linux_says = -EINVAL;
+	assert_int_equal(sys_prctl(&f, PR_SET_THP_DISABLE, 1, 1, 0, 0), -EINVAL);
+	assert_false(small);
+	linux_says = 0;
+	assert_int_equal(sys_prctl(&f, PR_SET_THP_DISABLE, 1ULL << 32, 0, 0, 0), 0);
+	assert_true(small);
+	assert_int_equal(sys_prctl(&f, PR_SET_THP_DISABLE, 0, 0, 0, 0), 0);
+	assert_false(small);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(speculation_cannot_be_set_for_one_thread) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(speculation_cannot_be_set_for_one_thread), cmocka_unit_test(large_pages_are_switched_off_if_linux_agrees),
+	};
 
 	return cmocka_run_group_tests_name("prctl", tests, NULL, NULL);
 }

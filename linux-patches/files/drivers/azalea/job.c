@@ -345,6 +345,7 @@ static void job_fill_proc(struct az_job *job, struct az_twin *twin, u64 exec_siz
 	proc->pid = task_tgid_vnr(current);
 	proc->slot = az_twin_slot_index(twin);
 	proc->exec_size = exec_size;
+	proc->small_pages = test_bit(MMF_DISABLE_THP, &current->mm->flags);
 	proc->ignored = ignored_signals();
 	proc->rlimit_stack = rlimit(RLIMIT_STACK);
 	proc->rlimit_as = rlimit(RLIMIT_AS);
