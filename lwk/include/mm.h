@@ -168,7 +168,7 @@ void aspace_set_brk(struct aspace *as, uaddr_t start);
 uaddr_t aspace_brk(struct aspace *as, uaddr_t end);
 /* madvise(2) with a Linux MADV_*. */
 long aspace_advise(struct aspace *as, uaddr_t addr, u64 len, u32 advice);
-/* Creates the main stack below AZ_USER_END of the size given to aspace_create; returns its top. */
+/* Creates the main stack below AZ_USER_END, which grows to the size given to aspace_create; returns its top. */
 long aspace_map_stack(struct aspace *as);
 
 /*

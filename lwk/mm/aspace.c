@@ -2,7 +2,7 @@
 /*
  * Address spaces: birth and death, the lock and who may change mappings, accounts, the heap and the main stack.
  *
- *   0x10000 | program, heap --> ...          <-- mappings | guard | main stack | AZ_USER_END
+ *   0x10000 | program, heap --> ...          <-- mappings | guard | <-- main stack | AZ_USER_END
  */
 #include "aspace.h"
 #include "offload.h"
@@ -10,7 +10,8 @@
 #include "thread.h"
 
 #define STACK_MIN	(128ULL << 10)
-#define STACK_MAX	(1ULL << 30)	/* also for "unlimited" */
+#define STACK_MAX	(4ULL << 40)	/* also for "unlimited": more than there is memory, and enough left for mappings */
+#define STACK_STEP	(8ULL << 20)	/* the main stack begins with so much, and grows by it */
 #define STACK_ROOM	(128ULL << 20)	/* left free for the stack even if it is smaller, as Linux does */
 #define STACK_GUARD	(1ULL << 20)
 
@@ -491,7 +492,7 @@ static struct region *region_new(uaddr_t start, uaddr_t end, u32 prot, u32 flags
 
 long aspace_map_stack(struct aspace *as)
 {
-	struct region *r = region_new(AZ_USER_END - as->stack_size, AZ_USER_END, PROT_READ | PROT_WRITE,
+	struct region *r = region_new(AZ_USER_END - min(as->stack_size, STACK_STEP), AZ_USER_END, PROT_READ | PROT_WRITE,
 				      REGION_LAZY | REGION_SMALL | REGION_GROWSDOWN);
 
 	if (!r)
@@ -507,36 +508,49 @@ long aspace_map_stack(struct aspace *as)
 	return AZ_USER_END;
 }
 
-/* The stack that a touch of @addr extends, if there is one; it must not come close to what is below. */
-static struct region *stack_above(struct aspace *as, uaddr_t addr) REQUIRES(as->lock)
+/* May @stack begin at @start? It must not come close to what is below. */
+static bool stack_may_begin(struct aspace *as, const struct region *stack, uaddr_t start) REQUIRES(as->lock)
 {
-	struct region *stack = region_next(&as->regions, addr), *r;
-	uaddr_t start = ALIGN_DOWN(addr, PAGE_SIZE);
+	struct region *r;
+
+	if (start < AZ_USER_START || stack->end - start > as->stack_size || aspace_room(as, stack->start - start, 0, 0))
+		return false;
+	for_each_region(as, r, start - min(start, STACK_GUARD), start) {
+		if (r->prot & PROT_ALL && !(r->flags & REGION_GROWSDOWN))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The stack that a touch of @addr extends, and where it will begin; NULL if there is none. The main stack grows ahead where it can: deep
+ * ones would have a fault for each page otherwise.
+ */
+static struct region *stack_above(struct aspace *as, uaddr_t addr, uaddr_t *start) REQUIRES(as->lock)
+{
+	struct region *stack = region_next(&as->regions, addr);
+	uaddr_t page = ALIGN_DOWN(addr, PAGE_SIZE), ahead = max(ALIGN_DOWN(addr, STACK_STEP), AZ_USER_END - as->stack_size);
 
 	if (!stack || stack->start <= addr || !(stack->flags & REGION_GROWSDOWN))
 		return NULL;
-	if (start < AZ_USER_START || stack->end - start > as->stack_size || aspace_room(as, stack->start - start, 0, 0))
-		return NULL;
-	for_each_region(as, r, start - min(start, STACK_GUARD), start) {
-		if (r->prot & PROT_ALL && !(r->flags & REGION_GROWSDOWN))
-			return NULL;
-	}
-	return stack;
+	*start = stack->end == AZ_USER_END && ahead < page && stack_may_begin(as, stack, ahead) ? ahead : page;
+	return stack_may_begin(as, stack, *start) ? stack : NULL;
 }
 
 bool aspace_extend_stack(struct aspace *as, uaddr_t addr)
 {
 	struct region *stack;
+	uaddr_t start;
 
 	spin_lock(&as->lock);
-	stack = stack_above(as, addr);
+	stack = stack_above(as, addr, &start);
 	spin_unlock(&as->lock);
 	if (!stack)
 		return false;
 	aspace_begin(as);
-	stack = stack_above(as, addr);	/* anything may have happened meanwhile */
+	stack = stack_above(as, addr, &start);	/* anything may have happened meanwhile */
 	if (stack)
-		aspace_resize(as, stack, ALIGN_DOWN(addr, PAGE_SIZE), stack->end);
+		aspace_resize(as, stack, start, stack->end);
 	aspace_end(as);
 	return true;
 }

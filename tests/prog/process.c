@@ -87,6 +87,19 @@ static void stack_limit(void)
 	say("deep recursion", status);
 }
 
+/* More than a GB at once, of which only the ends are touched, and 48 MB page by page. */
+static int bottomless(void)
+{
+	volatile char frame[1200l << 20];
+	struct rlimit limit;
+
+	frame[0] = 1;
+	need("getrlimit", getrlimit(RLIMIT_STACK, &limit));
+	ok("no limit", limit.rlim_cur == RLIM_INFINITY);
+	say("deep recursion", deep(48 * 1024 * 1024 / (64 * 1024)));
+	return frame[0] - 1;
+}
+
 static void affinity(void)
 {
 	cpu_set_t set, one, now;
@@ -176,9 +189,11 @@ static void refused(void)
 	say("set_robust_list", syscall(SYS_set_robust_list, &(long[3]){ 0 }, 23));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1 && !strcmp(argv[1], "bottomless"))
+		return bottomless();
 	numbers();
 	limits();
 	stack_limit();

@@ -145,6 +145,32 @@ static void stacks_have_small_pages(void **state)
 	assert_int_equal(span_at(a + 4 * MB), PAGE_SIZE);
 }
 
+static void deep_stacks(void **state)
+{
+	uaddr_t top = aspace_map_stack(as);
+
+	aspace_set_stack_limit(as, ~0ULL);
+	assert_int_equal(as->mapped, 8 * MB);
+	assert_int_equal(fault(top - 8 * MB - 1, FAULT_WRITE), 0);
+	assert_int_equal(as->mapped, 16 * MB);
+	assert_int_equal(fault(top - 3000 * MB, FAULT_WRITE), 0);
+	assert_int_equal(as->mapped, 3000 * MB);
+	assert_int_equal(resident, 32 * PAGE_SIZE);
+	aspace_set_limits(as, 3001 * MB, ~0ULL);
+	assert_int_equal(fault(top - 3000 * MB - 1, FAULT_WRITE), 0);	/* by a page only */
+	assert_int_equal(as->mapped, 3000 * MB + PAGE_SIZE);
+	aspace_set_limits(as, ~0ULL, ~0ULL);
+	aspace_set_stack_limit(as, 3002 * MB);
+	assert_int_equal(fault(top - 3002 * MB - 1, FAULT_WRITE), MAPERR);
+	assert_int_equal(fault(top - 3001 * MB - 1, FAULT_WRITE), 0);
+	assert_int_equal(as->mapped, 3002 * MB);
+	map_anon(top - 3009 * MB, PAGE_SIZE, PROT_READ, FIXED);
+	aspace_set_stack_limit(as, ~0ULL);
+	assert_int_equal(fault(top - 3006 * MB, FAULT_WRITE), 0);	/* not close to what is below */
+	assert_int_equal(as->mapped, 3006 * MB + PAGE_SIZE);
+	assert_int_equal(aspace_check(as), 2);
+}
+
 static void stacks_grow(void **state)
 {
 	assert_int_equal(map(P(1000), PAGE_SIZE, RW, PRIVATE | FIXED | GROWSDOWN, 3, 0), -EINVAL);
@@ -562,8 +588,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(linux_errors_of_mmap), T(linux_errors_of_addresses), T(placement), T(neighbours_merge),
 		T(faults_without_right), T(large_pages_where_they_fit), T(small_pages_where_they_are_asked_for),
-		T(small_pages_everywhere), T(stacks_have_small_pages), T(stacks_grow), T(rights_of_a_whole_stack), T(memory_of_the_faulting_node),
-		T(frames_are_zeroed_again), T(partial_unmap_splits_large_pages), T(unmap_errors_and_holes), T(fixed_replaces),
+		T(small_pages_everywhere), T(stacks_have_small_pages), T(stacks_grow), T(deep_stacks), T(rights_of_a_whole_stack),
+		T(memory_of_the_faulting_node), T(frames_are_zeroed_again), T(partial_unmap_splits_large_pages), T(unmap_errors_and_holes), T(fixed_replaces),
 		T(protect_keeps_contents), T(protect_errors), T(protect_checks_before_linux_acts), T(commitment_by_kind),
 		T(too_much_is_refused_at_once), T(promises_are_kept), T(a_limited_process), T(text_fits_when_nothing_else_does),
 		T(limits_of_the_process), T(heap), T(empty_tables), T(advice), T(populate), T(populate_lets_others_in),
