@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Clocks: never backwards, on all cores alike, sleeps that last, and `clock compare FILE`: the same time as Linux, which
- * gives a file it makes its own time stamp.
+ * gives a file it makes its own time stamp. `clock vsyscall`: the functions of the kernel that old static programs call.
  */
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -134,9 +140,74 @@ static void compare(const char *name)
 	unlink(name);
 }
 
+/* ---- The vsyscall page ---- */
+
+#define VSYSCALL	0xffffffffff600000ul
+
+static sigjmp_buf back;
+
+static void jump_back(int sig)
+{
+	siglongjmp(back, sig);
+}
+
+static long at(unsigned long offset, void *a, void *b)
+{
+	return ((long (*)(void *, void *))(VSYSCALL + offset))(a, b);
+}
+
+static int dies(unsigned long offset, void *a, void *b)
+{
+	int sig = sigsetjmp(back, 1);
+
+	if (!sig)
+		at(offset, a, b);
+	return sig == SIGSEGV;
+}
+
+static void filtered(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_time, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOTTY),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
+
+	need("prctl", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	need("prctl", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+	ok("a filter's error", at(1024, NULL, NULL) == -ENOTTY);
+	ok("not of another call", at(0, NULL, NULL) == 0);
+}
+
+static int vsyscall(void)
+{
+	struct timeval then, tv = { 0 }, now;
+	unsigned int cpu = ~0u, node = ~0u;
+	time_t t = 0;
+
+	signal(SIGSEGV, jump_back);
+	gettimeofday(&then, NULL);
+	ok("gettimeofday", at(0, &tv, NULL) == 0);
+	gettimeofday(&now, NULL);
+	ok("in order", !timercmp(&tv, &then, <) && !timercmp(&now, &tv, <));
+	ok("time", at(1024, &t, NULL) == t && t >= tv.tv_sec && t < tv.tv_sec + 60);
+	ok("time nowhere", at(1024, NULL, NULL) >= t);
+	ok("getcpu", at(2048, &cpu, &node) == 0 && (int)cpu == sched_getcpu() && node < 64);
+	ok("a fourth", dies(3072, NULL, NULL));
+	ok("not at the beginning", dies(1, NULL, NULL) && dies(1025, NULL, NULL));
+	ok("wrong pointer", dies(0, (void *)8, NULL) && dies(1024, (void *)VSYSCALL, NULL));
+	ok("nothing to read", !sigsetjmp(back, 1) ? (void)*(volatile char *)VSYSCALL, 0 : 1);
+	filtered();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1 && !strcmp(argv[1], "vsyscall"))
+		return vsyscall();
 	monotonic();
 	all_clocks();
 	sleeps();

@@ -101,6 +101,8 @@ static void user_page_fault(struct frame *f, u64 addr)
 
 	this_cpu()->shared->stats.faults++;
 	current_thread()->slot->faults++;
+	if (addr >= AZ_USER_END && addr == f->ip && x86_vsyscall(f))
+		return;
 	if (addr >= AZ_USER_END || error & PF_RESERVED) {
 		signal_force(SIGSEGV, 1, addr);
 		return;

@@ -87,6 +87,9 @@ void x86_cpu_setup(struct cpu *cpu);
 void x86_set_kernel_stack(struct cpu *cpu, void *top);
 void x86_load_modes(struct cpu *cpu, u32 modes);	/* MODE_* of the thread that this CPU runs next */
 
+/* ---- vsyscall.c ---- */
+bool x86_vsyscall(struct frame *f);	/* True: the program jumped into the vsyscall page, and what it called has been done */
+
 /* ---- trap.c, entry.S ---- */
 void x86_idt_build(void);
 void x86_trap(struct frame *f, u64 vector);
