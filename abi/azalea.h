@@ -275,7 +275,7 @@ enum az_call {
 	AZ_CALL_DIE,			/* (signal, si_code, address) the process dies by this signal, never returns */
 	AZ_CALL_EXEC_FAILED,		/* (errno, enum az_exec_fault) proxy says so and exits 126 or 127, never returns */
 	AZ_CALL_NO_MEMORY,		/* (bytes reserved for the program) proxy says that it is about to die for lack of memory */
-	AZ_CALL_FILE_OPEN,		/* (fd, prot, flags) for mmap: checks as Linux does, holds the file; handle >= 0 */
+	AZ_CALL_FILE_OPEN,		/* (fd, prot, flags) for mmap: checks as Linux does, holds the file; handle >= 0, or AZ_FILE_ZERO */
 	AZ_CALL_FILE_READ,		/* (handle, offset, physical address, length) into LWK frames; bytes read */
 	AZ_CALL_FILE_CLOSE,		/* (handle) */
 	AZ_CALL_ZAP,			/* (address, length) remove the mirror; entries are already not present but keep frame
@@ -299,6 +299,8 @@ enum az_call {
 	AZ_CALL_ALONE,			/* () 1 if the process has no other thread, else 0 after a moment, in which one may have ended */
 	AZ_CALL_USER,			/* never sent: calls from here on are made by the proxy in user space */
 };
+
+#define AZ_FILE_ZERO	(1LL << 32)	/* no file: what is mapped is /dev/zero, which means memory without one */
 
 #define AZ_EXEC_ON_LWK	(1ULL << 32)	/* a program that would run on Linux is refused: the LWK judges its calls */
 

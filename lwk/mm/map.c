@@ -114,7 +114,7 @@ static void request_flags(struct request *rq)
 		rq->region_flags |= REGION_CHARGED;
 }
 
-/* Takes hold of the file, or makes what stands for a Linux-backed mapping. */
+/* Takes hold of the file, or makes what stands for a Linux-backed mapping. AZ_FILE_ZERO if the file is /dev/zero. */
 static long request_open(struct request *rq)
 {
 	const struct map_args *a = rq->args;
@@ -125,7 +125,7 @@ static long request_open(struct request *rq)
 		return -ENOMEM;
 	if (!(rq->region_flags & REGION_LINUX)) {
 		handle = FORWARD(AZ_CALL_FILE_OPEN, a->fd, a->prot, a->flags);
-		if (handle < 0) {
+		if (handle < 0 || handle == AZ_FILE_ZERO) {
 			kfree(rq->file);
 			return handle;
 		}
@@ -322,9 +322,18 @@ static long refuse(const struct request *rq, long err)
 	if (rq->attach || is_anonymous(rq->args) || (rq->args->offset & (PAGE_SIZE - 1)))
 		return err;
 	handle = FORWARD(AZ_CALL_FILE_OPEN, rq->args->fd, rq->args->prot, rq->args->flags);
-	if (handle >= 0)
+	if (handle >= 0 && handle != AZ_FILE_ZERO)
 		FORWARD(AZ_CALL_FILE_CLOSE, handle);
 	return handle == -EBADF ? -EBADF : err;
+}
+
+/* What programs did before there was MAP_ANONYMOUS. */
+static long map_zero(struct aspace *as, const struct map_args *a)
+{
+	struct map_args anonymous = *a;
+
+	anonymous.flags |= MAP_ANONYMOUS;
+	return aspace_map(as, &anonymous);
 }
 
 static long map_any(struct aspace *as, struct request *rq)
@@ -340,6 +349,8 @@ static long map_any(struct aspace *as, struct request *rq)
 		return ret;
 	if (!is_anonymous(a) || (rq->region_flags & REGION_LINUX)) {
 		ret = request_open(rq);
+		if (ret == AZ_FILE_ZERO)
+			return map_zero(as, a);
 		if (ret)
 			return ret;
 	}

@@ -152,6 +152,38 @@ static void files(void)
 	free(data);
 }
 
+/* Memory of nothing, as it was asked for before there was MAP_ANONYMOUS. */
+static void zero_device(void)
+{
+	int fd = need("open", open("/dev/zero", O_RDWR)), status;
+	unsigned char *p = mmap(NULL, 3 * MB, RW, MAP_PRIVATE, fd, 5 * PAGE);
+	unsigned char *q = mmap(NULL, MB, RW, MAP_SHARED, fd, 0);
+
+	ok("/dev/zero", p != MAP_FAILED && q != MAP_FAILED);
+	close(fd);
+	ok("zero", is_zero(p, 3 * MB) && is_zero(q, MB));
+	fill(p, 3 * MB, 4);
+	if (need("fork", fork()) == 0) {
+		ok("a copy", is_filled(p, 3 * MB, 4));
+		memset(p, 0, 3 * MB);
+		q[77] = 7;
+		_exit(0);
+	}
+	wait(&status);
+	ok("only what is shared changes", is_filled(p, 3 * MB, 4) && q[77] == 7);
+	say("munmap", munmap(p, 3 * MB));
+	say("munmap", munmap(q, MB));
+	fd = need("open", open("/dev/zero", O_RDONLY));
+	ok("private writable", mmap(NULL, PAGE, RW, MAP_PRIVATE, fd, 0) != MAP_FAILED);
+	say("shared writable", map_error(NULL, PAGE, RW, MAP_SHARED, fd, 0));
+	say("unaligned offset", map_error(NULL, PAGE, RW, MAP_PRIVATE, fd, 1));
+	close(fd);
+	fd = need("open", open("/dev/zero", O_WRONLY));
+	say("of write-only", map_error(NULL, PAGE, RW, MAP_PRIVATE, fd, 0));
+	close(fd);
+	say("/dev/null", map_error(NULL, PAGE, PROT_READ, MAP_PRIVATE, open("/dev/null", O_RDONLY), 0));
+}
+
 static void arguments(void)
 {
 	say("length 0", map_error(NULL, 0, RW, ANON, -1, 0));
@@ -320,6 +352,7 @@ int main(void)
 	anonymous();
 	protection();
 	files();
+	zero_device();
 	arguments();
 	everything_given_back();
 	advice();

@@ -5,10 +5,21 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/major.h>
 #include <linux/mman.h>
 #include <linux/security.h>
 
 #include "job.h"
+
+#define ZERO_MINOR	5
+
+/* Linux too makes private mappings of it anonymous memory (mmap_zero() in drivers/char/mem.c). */
+static bool is_zero_device(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	return S_ISCHR(inode->i_mode) && inode->i_rdev == MKDEV(MEM_MAJOR, ZERO_MINOR);
+}
 
 static int mapping_allowed(struct file *file, unsigned long prot, unsigned long flags)
 {
@@ -18,21 +29,23 @@ static int mapping_allowed(struct file *file, unsigned long prot, unsigned long 
 		return -EACCES;
 	if ((prot & PROT_EXEC) && path_noexec(&file->f_path))
 		return -EPERM;
-	if (!file->f_op->mmap || !S_ISREG(file_inode(file)->i_mode))
+	if (!file->f_op->mmap || !(S_ISREG(file_inode(file)->i_mode) || is_zero_device(file)))
 		return -ENODEV;
 	return security_mmap_file(file, prot, flags);
 }
 
-/* (fd, prot, flags): handle */
+/* (fd, prot, flags): handle, or AZ_FILE_ZERO */
 long az_file_open(struct az_job *job, const u64 *arg)
 {
 	struct file *file = fget(arg[0]);
 	u32 handle;
-	int ret;
+	long ret;
 
 	if (!file)
 		return -EBADF;
 	ret = mapping_allowed(file, arg[1], arg[2]);
+	if (!ret && is_zero_device(file))
+		ret = AZ_FILE_ZERO;
 	if (!ret)
 		ret = xa_alloc(&job->space->files, &handle, file, xa_limit_31b, GFP_KERNEL);
 	if (ret) {
