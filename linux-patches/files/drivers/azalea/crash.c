@@ -24,7 +24,7 @@
 
 static u32 failed_generation;		/* the boot that failed; compared, never waited for */
 
-static struct az_lwk_cpu *deaf_cpu;	/* what the watchdog has found; the work comes after it */
+static struct az_lwk_cpu *deaf_cpu;	/* the work comes after it is set */
 
 /* The LWK's log will say in what it is caught: it panics, unless it cannot do even that. */
 static void ask(struct az_lwk_cpu *cpu)
@@ -67,6 +67,15 @@ void az_lwk_failed(const char *why)
 	schedule_work(&contain_work);
 }
 
+void az_cpu_is_deaf(struct az_lwk_cpu *cpu)
+{
+	char why[64];
+
+	snprintf(why, sizeof(why), "CPU %u does not answer, see lwkctl log", cpu->linux_cpu);
+	deaf_cpu = cpu;
+	az_lwk_failed(why);
+}
+
 int az_crash(void)
 {
 	return az_lwk_running() && az_event_to_lwk(0, AZ_EVENT(AZ_EV_CRASH, 0)) ? 0 : -ENODEV;
@@ -91,17 +100,13 @@ static bool is_deaf(struct az_lwk_cpu *cpu)
 
 static void watch(struct work_struct *work)
 {
-	char why[64];
 	u32 i;
 
 	if (READ_ONCE(az.handover->lwk_state) == AZ_LWK_PANICKED)
 		az_lwk_failed("a check failed in it, see lwkctl log");
 	for (i = 0; i < az.cpu_count; i++) {
-		if (!is_deaf(&az.cpu[i]))
-			continue;
-		snprintf(why, sizeof(why), "CPU %u does not answer, see lwkctl log", az.cpu[i].linux_cpu);
-		deaf_cpu = &az.cpu[i];
-		az_lwk_failed(why);
+		if (is_deaf(&az.cpu[i]))
+			az_cpu_is_deaf(&az.cpu[i]);
 	}
 	schedule_delayed_work(&watch_work, WATCHDOG_PERIOD);
 }

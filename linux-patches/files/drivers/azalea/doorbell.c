@@ -50,7 +50,7 @@ bool az_event_to_lwk(u32 index, u64 event)
 			az_send_ipi(cpu->apic_id, APIC_DM_FIXED | AZ_VECTOR_LWK);
 		}
 		if (!pushed)
-			az_lwk_failed("a CPU no longer takes events");
+			az_cpu_is_deaf(cpu);
 	}
 	raw_spin_unlock_irqrestore(&cpu->push_lock, flags);
 	return pushed;

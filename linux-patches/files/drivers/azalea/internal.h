@@ -150,6 +150,7 @@ void az_doorbell_quiesce(void);
 
 /* crash.c */
 void az_lwk_failed(const char *why);			/* any context; containment happens in a work item */
+void az_cpu_is_deaf(struct az_lwk_cpu *cpu);		/* it fails for that; its log will say what it is at */
 int az_crash(void);					/* CRASH ioctl */
 void az_watchdog_start(void);
 void az_watchdog_stop(void);
