@@ -30,7 +30,7 @@ struct plan {
 	const char *words[2 * LEVELS + 1];	/* used from the end */
 	uint32_t first;
 	uint32_t level;
-	char line[LEVELS][LINE];
+	char line[LEVELS + 1][LINE];	/* of each script, and the beginning of what is no script */
 	char fd_path[32];
 };
 
@@ -86,7 +86,7 @@ static long follow_script(struct plan *p, long length)
 {
 	char *line = p->line[p->level], *name, *argument;
 
-	if (++p->level == LEVELS)
+	if (p->level++ == LEVELS)
 		return -ELOOP;
 	if (!end_line(line, length))
 		return -ENOEXEC;
@@ -98,7 +98,8 @@ static long follow_script(struct plan *p, long length)
 		*argument = 0;
 		argument = skip_blanks(argument + 1);
 	}
-	put_word(p, p->path);
+	if (p->level == 1)
+		put_word(p, p->path);	/* that of later ones is there: the name that the script before gave */
 	if (*argument)
 		put_word(p, argument);
 	put_word(p, name);
