@@ -347,6 +347,11 @@ struct az_program {
 
 enum az_proc_state { AZ_PROC_FREE, AZ_PROC_RUNNING };
 
+struct az_memory {			/* in bytes */
+	uint64_t resident, committed;
+	uint64_t peak;			/* of resident, but for what it is now if that is more */
+};
+
 struct az_proc {
 	/* [D], before AZ_EV_PROC_START */
 	uint32_t pid;
@@ -366,8 +371,7 @@ struct az_proc {
 	uint32_t state __attribute__((aligned(64)));	/* enum az_proc_state; the driver sets FREE */
 	uint32_t threads;
 	uint64_t pgd;			/* physical address of the top-level page table, 0 before RUNNING */
-	uint64_t resident;		/* bytes */
-	uint64_t committed;		/* bytes */
+	struct az_memory used;
 } __attribute__((aligned(64)));
 
 /* ---- Queries: what a process has mapped, asked by the driver for those who look at it ---------------------------- */

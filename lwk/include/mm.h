@@ -96,10 +96,10 @@ struct budget *aspace_budget(struct aspace *as);	/* for the address spaces of it
  */
 struct aspace *aspace_get(struct aspace *as);
 void aspace_put(struct aspace *as);
-/* Keeps the counts of resident and committed bytes in these from now on (struct az_proc). */
-void aspace_bind(struct aspace *as, u64 *resident, u64 *committed);
-/* The process with these counters leaves: they are 0 then; if the counts were kept there, the address space keeps them itself. */
-void aspace_unbind(struct aspace *as, u64 *resident, u64 *committed);
+/* Counts its memory there from now on (struct az_proc). */
+void aspace_bind(struct aspace *as, struct az_memory *used);
+/* The process with these counters leaves: they are 0 then; if the address space counted there, it counts in itself now. */
+void aspace_unbind(struct aspace *as, struct az_memory *used);
 /* Soft limits RLIMIT_AS and RLIMIT_DATA; ~0 is none. */
 void aspace_set_limits(struct aspace *as, u64 limit_as, u64 limit_data);
 void aspace_set_stack_limit(struct aspace *as, u64 bytes);	/* RLIMIT_STACK: how far stacks grow from now on */

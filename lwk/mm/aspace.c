@@ -57,8 +57,7 @@ struct aspace *aspace_create(struct budget *budget, u64 stack_limit)
 	as->limit_as = as->limit_data = as->limit_locked = ~0ULL;
 	as->keys = arch_keys() != 0;	/* key 0 is everybody's */
 	as->exec_key = -1;
-	as->resident = &as->own_resident;
-	as->committed = &as->own_committed;
+	as->used = &as->own_used;
 	return as;
 }
 
@@ -67,27 +66,22 @@ struct budget *aspace_budget(struct aspace *as)
 	return as->budget;
 }
 
-static void move_counters(struct aspace *as, u64 *resident, u64 *committed) REQUIRES(as->lock)
-{
-	*resident = *as->resident;
-	*committed = *as->committed;
-	as->resident = resident;
-	as->committed = committed;
-}
-
-void aspace_bind(struct aspace *as, u64 *resident, u64 *committed)
+void aspace_bind(struct aspace *as, struct az_memory *used)
 {
 	spin_lock(&as->lock);
-	move_counters(as, resident, committed);
+	*used = *as->used;
+	as->used = used;
 	spin_unlock(&as->lock);
 }
 
-void aspace_unbind(struct aspace *as, u64 *resident, u64 *committed)
+void aspace_unbind(struct aspace *as, struct az_memory *used)
 {
 	spin_lock(&as->lock);
-	if (as->resident == resident)
-		move_counters(as, &as->own_resident, &as->own_committed);
-	*resident = *committed = 0;
+	if (as->used == used) {
+		as->own_used = *used;
+		as->used = &as->own_used;
+	}
+	*used = (struct az_memory){ 0 };
 	spin_unlock(&as->lock);
 }
 
@@ -174,8 +168,8 @@ static void aspace_destroy(struct aspace *as)
 	for_each_entry(as->pgd, entry, addr, AZ_USER_END, span)
 		entry_release(as, entry, span, true);
 	destroy_regions(as);
-	aspace_uncharge(as, *as->committed);
-	check(*as->resident == 0 && as->mapped == 0 && as->data == 0 && as->region_count == 0);
+	aspace_uncharge(as, as->used->committed);
+	check(as->used->resident == 0 && as->mapped == 0 && as->data == 0 && as->region_count == 0);
 	spin_unlock(&as->lock);
 	budget_put(as->budget);
 	pt_destroy(as->pgd);
@@ -279,7 +273,7 @@ bool aspace_charge(struct aspace *as, u64 bytes)
 {
 	if (!budget_reserve(as->budget, bytes))
 		return false;
-	*as->committed += bytes;
+	as->used->committed += bytes;
 	return true;
 }
 
@@ -287,14 +281,14 @@ bool aspace_promise(struct aspace *as, u64 bytes)
 {
 	if (!budget_promise(as->budget, bytes))
 		return false;
-	*as->committed += bytes;
+	as->used->committed += bytes;
 	return true;
 }
 
 void aspace_uncharge(struct aspace *as, u64 bytes)
 {
-	check(*as->committed >= bytes);
-	*as->committed -= bytes;
+	check(as->used->committed >= bytes);
+	as->used->committed -= bytes;
 	budget_release(as->budget, bytes);
 }
 
@@ -470,7 +464,7 @@ long aspace_check(struct aspace *as)
 	resident = range_touched(as, 0, AZ_USER_END);
 	total = as->region_count;
 	check(mapped == as->mapped && data == as->data && locked == as->locked);
-	check(charged == *as->committed && resident == *as->resident && resident <= charged);
+	check(charged == as->used->committed && resident == as->used->resident && resident <= charged);
 	spin_unlock(&as->lock);
 	return total;
 }

@@ -87,8 +87,8 @@ struct aspace {
 	s16 exec_key;			/* l: that of memory that may only be executed; -1: none */
 	bool keyed;			/* a: a region has had another key than 0 */
 	bool small_pages;		/* l: all new pages are 4 KB */
-	u64 *resident, *committed;	/* l, and their values */
-	u64 own_resident, own_committed;
+	struct az_memory *used;		/* l, and what it points to */
+	struct az_memory own_used;
 	u64 active[AZ_CPUS_MAX / 64];	/* a: CPUs where it is loaded */
 };
 

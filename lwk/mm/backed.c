@@ -33,7 +33,7 @@ long sys_msync(struct frame *f, uaddr_t addr, u64 len, int flags)
 			hole = -ENOMEM;
 		if ((flags & MS_INVALIDATE) && (r.flags & REGION_LOCKED))
 			return -EBUSY;
-		ret = (flags & MS_SYNC) && (r.flags & REGION_LINUX) ? FORWARD(LINUX_MSYNC, r.start, r.end - r.start, flags) : 0;
+		ret = (flags & (MS_SYNC | MS_ASYNC)) && (r.flags & REGION_LINUX) ? FORWARD(LINUX_MSYNC, r.start, r.end - r.start, flags) : 0;
 		if (ret)
 			return ret;
 	}

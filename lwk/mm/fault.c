@@ -174,7 +174,7 @@ static long page_install(struct aspace *as, const struct region *r, uaddr_t addr
 		return there < span ? -EEXIST : -ENOMEM;
 	if (!(r->flags & REGION_CHARGED) && !aspace_charge(as, span))
 		return -ENOMEM;
-	*as->resident += span;
+	as->used->resident += span;
 	pte_set(entry, pte_make(frame, r->prot, span));
 	return 0;
 }
@@ -207,7 +207,7 @@ static long pages_install(struct aspace *as, const struct window *w, const struc
 			frame_free(frame, 0);
 			continue;
 		}
-		*as->resident += PAGE_SIZE;
+		as->used->resident += PAGE_SIZE;
 		pte_set(&entries[i], rights | frame);
 	}
 	return pte_load(&entries[mine]) ? 0 : -ENOMEM;

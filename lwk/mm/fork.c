@@ -73,7 +73,7 @@ static void put_entry(struct aspace *child, u64 *to, u64 e)
 {
 	pte_set(to, e);
 	if (!(e & AZ_PTE_FOREIGN))
-		*child->resident += pte_span(e);
+		child->used->resident += pte_span(e);
 }
 
 /* A copy of the contents now; where a large page is not to be had, in small ones. */

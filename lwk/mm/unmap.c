@@ -85,7 +85,8 @@ void entry_release(struct aspace *as, u64 *entry, u64 span, bool charged)
 	if (e & AZ_PTE_FOREIGN)
 		return;
 	frame_free(pte_frame(e), span_order(span));
-	*as->resident -= span;
+	as->used->peak = max(as->used->peak, as->used->resident);
+	as->used->resident -= span;
 	if (!charged)
 		aspace_uncharge(as, span);
 }

@@ -73,7 +73,7 @@ static bool proc_memory(struct proc *proc)
 	if (!proc->aspace)
 		return false;
 	if (!proc->shares_memory)
-		aspace_bind(proc->aspace, &shared->resident, &shared->committed);
+		aspace_bind(proc->aspace, &shared->used);
 	aspace_set_small_pages(proc->aspace, shared->small_pages);
 	aspace_set_limits(proc->aspace, shared->rlimit_as, shared->rlimit_data);
 	aspace_set_lock_limit(proc->aspace, shared->rlimit_memlock);
@@ -170,7 +170,7 @@ void proc_free(u32 index)
 			thread_recycle(proc->first);
 		remains_free(proc);
 		if (proc->aspace) {
-			aspace_unbind(proc->aspace, &proc->shared->resident, &proc->shared->committed);
+			aspace_unbind(proc->aspace, &proc->shared->used);
 			aspace_put(proc->aspace);
 		}
 		kfree(proc);

@@ -94,7 +94,7 @@ static void sysinfo_memory(const struct az_proc *shared, struct sysinfo *info)
 	}
 	if (shared->memory) {
 		info->totalram = shared->memory;
-		info->freeram = shared->memory - min(shared->memory, shared->resident);
+		info->freeram = shared->memory - min(shared->memory, shared->used.resident);
 	}
 	info->sharedram = info->bufferram = info->totalswap = info->freeswap = 0;
 	info->mem_unit = 1;

@@ -5,6 +5,7 @@
  *   auxv      /proc/self/auxv is the auxiliary vector on the stack
  *   name      command line, environment, file and name, as Linux shows them to everybody
  *   maps      its mappings and what is there, in maps, smaps, numa_maps, status, stat and statm
+ *   peak      the most memory that it has had, there and in getrusage(2) and wait4(2)
  *   folders   its threads and descriptors
  *   machine   CPUs and memory: only those that it may use (true of Linux too where that is all of them)
  */
@@ -17,8 +18,10 @@
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <sys/wait.h>
 
 #include "say.h"
 
@@ -219,6 +222,61 @@ static void maps(void)
 /* ---- Folders --------------------------------------------------------------------------------------------------- */
 
 /* Entries of a folder whose names are a prefix and a number. */
+#define PEAK	(32l << 20)
+
+/* Has so much memory for a moment. */
+static void touch(long size)
+{
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memset(p, 1, size);
+	munmap(p, size);
+}
+
+/* What is there besides is some MB. */
+static int is_peak(long kb, long size)
+{
+	return kb >= size >> 10 && kb < (size >> 10) + (12 << 10);
+}
+
+static void peak(void)
+{
+	struct rusage usage;
+	int status;
+	pid_t pid;
+
+	touch(PEAK);
+	need("getrusage", getrusage(RUSAGE_SELF, &usage));
+	ok("its own peak", is_peak(usage.ru_maxrss, PEAK));
+	slurp("/proc/self/status");
+	ok("in its status", is_peak(number_of("VmHWM:"), PEAK));
+	ok("is not what it has", number_of("VmRSS:") < PEAK >> 10);
+	pid = need("fork", fork());
+	if (!pid) {
+		touch(2 * PEAK);
+		_exit(0);
+	}
+	wait4(pid, &status, 0, &usage);
+	ok("a child's that exits", is_peak(usage.ru_maxrss, 2 * PEAK));
+	pid = need("fork", fork());
+	if (!pid) {
+		touch(3 * PEAK);
+		execl("/bin/true", "true", NULL);
+		_exit(1);
+	}
+	wait4(pid, &status, 0, &usage);
+	ok("one's that executes another program", is_peak(usage.ru_maxrss, 3 * PEAK));
+	pid = need("fork", fork());
+	if (!pid) {
+		touch(4 * PEAK);
+		abort();
+	}
+	wait4(pid, &status, 0, &usage);
+	ok("one's that dies", is_peak(usage.ru_maxrss, 4 * PEAK));
+	need("getrusage", getrusage(RUSAGE_CHILDREN, &usage));
+	ok("the most of all children", is_peak(usage.ru_maxrss, 4 * PEAK));
+}
+
 static int entries(const char *path, const char *prefix)
 {
 	DIR *folder = opendir(path);
@@ -338,6 +396,8 @@ int main(int argc, char **argv)
 		name(argv);
 	else if (!strcmp(what, "maps"))
 		maps();
+	else if (!strcmp(what, "peak"))
+		peak();
 	else if (!strcmp(what, "folders"))
 		folders();
 	else if (!strcmp(what, "machine"))

@@ -5,7 +5,7 @@
  *
  *   shared               all of that in one process
  *   shared first|second FILE   two processes that pass a counter and data to each other through FILE, in turns
- *   shared write FILE    fills FILE through memory, cleans it and fills it again, and leaves the pattern of seed 3
+ *   shared write FILE    fills FILE on a disk through memory, has it written, and fills it again, in all ways there are
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -171,17 +171,41 @@ static int take_turns(int first, const char *name)
 	return !ok(first ? "first" : "second", 1);
 }
 
+/* What the disk itself holds of the first @size bytes. */
+static int disk_is_filled(const char *name, size_t size, unsigned int seed)
+{
+	int fd = need("open", open(name, O_RDONLY | O_DIRECT)), yes;
+	unsigned char *copy = map(size, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	yes = need("pread", pread(fd, copy, size, 0)) == (long)size && is_filled(copy, size, seed);
+	munmap(copy, size);
+	close(fd);
+	return yes;
+}
+
 static int write_file(const char *name)
 {
 	int fd = file(name, 3 * MB + 100);
 	unsigned char *p = map(3 * MB + 100, RW, MAP_SHARED, fd, 0);
+	unsigned int seed = 0;
 
-	for (unsigned int seed = 1; seed <= 3; seed++) {
-		fill(p, 3 * MB + 100, seed);
-		if (seed < 3)
-			need("fsync", fsync(fd));
+	for (; seed < 2; ) {
+		fill(p, 3 * MB + 100, ++seed);
+		need("fsync", fsync(fd));
+		ok("on the disk after fsync", disk_is_filled(name, 3 * MB, seed));
 	}
-	ok("the last is there", file_is_filled(fd, 3 * MB + 100, 3));
+	fill(p, 3 * MB + 100, ++seed);
+	need("fdatasync", fdatasync(fd));
+	ok("after fdatasync", disk_is_filled(name, 3 * MB, seed));
+	fill(p, 3 * MB + 100, ++seed);
+	need("msync", msync(p, 3 * MB + 100, MS_ASYNC));
+	need("sync_file_range", sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
+	ok("after msync and sync_file_range", disk_is_filled(name, 3 * MB, seed));
+	fill(p, 3 * MB + 100, ++seed);
+	sync();
+	ok("after sync", disk_is_filled(name, 3 * MB, seed));
+	fill(p, 3 * MB + 100, ++seed);
+	ok("the last is there", file_is_filled(fd, 3 * MB + 100, seed));
 	return 0;
 }
 

@@ -76,7 +76,7 @@ static void faults_without_right(void **state)
 	assert_int_equal(fault(P(0), FAULT_EXEC), ACCERR);
 	assert_int_equal(fault(P(1), 0), ACCERR);
 	assert_int_equal(fault(P(2), 0), 0);
-	assert_int_equal(resident, PAGE_SIZE);
+	assert_int_equal(used.resident, PAGE_SIZE);
 	assert_int_equal(fault(P(0), 0), 0);
 	assert_int_equal(fault(P(0), FAULT_WRITE), ACCERR);
 }
@@ -89,11 +89,11 @@ static void large_pages_where_they_fit(void **state)
 	assert_int_equal(span_at(a + 2 * MB), LARGE_SIZE);
 	assert_int_equal(span_at(a), 0);
 	assert_int_equal(*at(a + 3 * MB), 0);
-	assert_int_equal(resident, LARGE_SIZE);
+	assert_int_equal(used.resident, LARGE_SIZE);
 	assert_int_equal(fault(a + 4 * MB, FAULT_WRITE), 0);
 	assert_int_equal(span_at(a + 4 * MB), PAGE_SIZE);
-	assert_int_equal(resident, LARGE_SIZE + 5 * PAGE_SIZE);
-	assert_int_equal(committed, 4 * MB + 5 * PAGE_SIZE);
+	assert_int_equal(used.resident, LARGE_SIZE + 5 * PAGE_SIZE);
+	assert_int_equal(used.committed, 4 * MB + 5 * PAGE_SIZE);
 }
 
 static void small_pages_where_they_are_asked_for(void **state)
@@ -107,7 +107,7 @@ static void small_pages_where_they_are_asked_for(void **state)
 	assert_int_equal(span_at(a), LARGE_SIZE);	/* stays */
 	assert_int_equal(span_at(a + 2 * MB), PAGE_SIZE);
 	assert_int_equal(span_at(a + 4 * MB), LARGE_SIZE);
-	assert_int_equal(resident, 2 * LARGE_SIZE + 16 * PAGE_SIZE);
+	assert_int_equal(used.resident, 2 * LARGE_SIZE + 16 * PAGE_SIZE);
 	assert_int_equal(aspace_check(as), 2);
 	assert_int_equal(aspace_advise(as, a, 8 * MB, MADV_NOHUGEPAGE), 0);
 	assert_int_equal(aspace_advise(as, a, 8 * MB, MADV_HUGEPAGE), 0);
@@ -133,10 +133,10 @@ static void stacks_have_small_pages(void **state)
 	uaddr_t top = aspace_map_stack(as), a;
 
 	assert_int_equal(top, AZ_USER_END);
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.committed, 0);
 	assert_int_equal(fault(top - 8, FAULT_WRITE), 0);
-	assert_int_equal(resident, 16 * PAGE_SIZE);
-	assert_int_equal(committed, 16 * PAGE_SIZE);
+	assert_int_equal(used.resident, 16 * PAGE_SIZE);
+	assert_int_equal(used.committed, 16 * PAGE_SIZE);
 	assert_int_equal(fault(top - 8 * MB, FAULT_WRITE), 0);
 	assert_int_equal(fault(top - 8 * MB - 1, FAULT_WRITE), MAPERR);
 	assert_int_equal(aspace_map_stack(as), -EEXIST);
@@ -181,7 +181,7 @@ static void stacks_grow(void **state)
 	assert_int_equal(region_find(&as->regions, P(1001))->start, P(998));
 	assert_int_equal(fault(P(900), 0), 0);
 	assert_int_equal(aspace_check(as), 1);
-	assert_int_equal(committed, resident);
+	assert_int_equal(used.committed, used.resident);
 	assert_int_equal(as->data, 0);
 	assert_int_equal(fault(P(1002) - 8 * MB - 1, 0), MAPERR);
 	map_anon(P(500), PAGE_SIZE, PROT_READ, FIXED);
@@ -246,8 +246,8 @@ static void partial_unmap_splits_large_pages(void **state)
 		*at(a + i * PAGE_SIZE) = i;
 	assert_int_equal(aspace_unmap(as, a + 7 * PAGE_SIZE, 100), 0);
 	aspace_check(as);
-	assert_int_equal(resident, 2 * MB - PAGE_SIZE);
-	assert_int_equal(committed, 2 * MB - PAGE_SIZE);
+	assert_int_equal(used.resident, 2 * MB - PAGE_SIZE);
+	assert_int_equal(used.committed, 2 * MB - PAGE_SIZE);
 	assert_int_equal(span_at(a + 7 * PAGE_SIZE), 0);
 	assert_int_equal(*pt_find(as->pgd, a, &(u64){ 0 }) & PTE_LARGE, 0);	/* another meaning in a small entry */
 	for (u32 i = 0; i < 512; i++) {
@@ -277,7 +277,7 @@ static void fixed_replaces(void **state)
 	memset(at(P(3)), 1, PAGE_SIZE);
 	assert_int_equal(map_anon(P(2), 3 * PAGE_SIZE, RW, FIXED), P(2));
 	assert_int_equal(span_at(P(3)), 0);
-	assert_int_equal(committed, 8 * PAGE_SIZE);
+	assert_int_equal(used.committed, 8 * PAGE_SIZE);
 	assert_int_equal(fault(P(3), 0), 0);
 	assert_int_equal(*at(P(3)), 0);
 	assert_int_equal(aspace_check(as), 1);
@@ -314,7 +314,7 @@ static void protect_errors(void **state)
 	assert_int_equal(aspace_protect(as, P(0), ~0ULL - P(1), PROT_READ), -ENOMEM);
 	assert_int_equal(aspace_protect(as, AZ_USER_END, PAGE_SIZE, PROT_READ), -ENOMEM);
 	aspace_check(as);
-	assert_int_equal(committed, 2 * PAGE_SIZE);
+	assert_int_equal(used.committed, 2 * PAGE_SIZE);
 }
 
 static void touch_before_protect(void)
@@ -333,38 +333,38 @@ static void protect_checks_before_linux_acts(void **state)
 	aspace_set_limits(as, ~0ULL, ~0ULL);
 	fake.fail = -EACCES;
 	assert_int_equal(aspace_protect(as, P(0), 5 * PAGE_SIZE, RW), -EACCES);
-	assert_int_equal(committed, 4 * PAGE_SIZE);	/* as on Linux, what comes before the obstacle is done */
+	assert_int_equal(used.committed, 4 * PAGE_SIZE);	/* as on Linux, what comes before the obstacle is done */
 	assert_int_equal(fault(P(1), FAULT_WRITE), 0);
 	map_anon(P(0), 4 * PAGE_SIZE, PROT_READ, FIXED);
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.committed, 0);
 	fake.during = touch_before_protect;
 	assert_int_equal(aspace_protect(as, P(0), 5 * PAGE_SIZE, RW), 0);
 	assert_int_equal(fake.protects, 1);
-	assert_int_equal(committed, 4 * PAGE_SIZE);
+	assert_int_equal(used.committed, 4 * PAGE_SIZE);
 }
 
 static void commitment_by_kind(void **state)
 {
 	uaddr_t none = map_anon(0, 64 * MB, 0, 0), a;
 
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.committed, 0);
 	assert_int_equal(aspace_protect(as, none, MB, RW), 0);
-	assert_int_equal(committed, MB);
+	assert_int_equal(used.committed, MB);
 	assert_int_equal(aspace_protect(as, none, MB, PROT_READ), 0);
-	assert_int_equal(committed, MB);
+	assert_int_equal(used.committed, MB);
 	assert_int_equal(aspace_unmap(as, none, 64 * MB), 0);
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.committed, 0);
 	a = map_anon(0, 64 * MB, PROT_READ, 0);
 	assert_int_equal(fault(a, 0), 0);
-	assert_int_equal(committed, LARGE_SIZE);
+	assert_int_equal(used.committed, LARGE_SIZE);
 	assert_int_equal(aspace_protect(as, a, 4 * MB, RW), 0);
-	assert_int_equal(committed, 4 * MB);
+	assert_int_equal(used.committed, 4 * MB);
 	aspace_check(as);
 	a = map_anon(0, 1ULL << 40, RW, NORESERVE);
 	assert_true(a > 0);
-	assert_int_equal(committed, 4 * MB);
+	assert_int_equal(used.committed, 4 * MB);
 	assert_int_equal(fault(a + (1ULL << 39), FAULT_WRITE), 0);
-	assert_int_equal(committed, 4 * MB + LARGE_SIZE);
+	assert_int_equal(used.committed, 4 * MB + LARGE_SIZE);
 }
 
 static void too_much_is_refused_at_once(void **state)
@@ -373,10 +373,10 @@ static void too_much_is_refused_at_once(void **state)
 	long none;
 
 	assert_int_equal(map_anon(0, all, RW, 0), -ENOMEM);
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.committed, 0);
 	none = map_anon(0, all, 0, 0);
 	assert_int_equal(aspace_protect(as, none, all, RW), -ENOMEM);
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.committed, 0);
 	assert_true(map_anon(0, all / 2, RW, 0) > 0);
 	assert_int_equal(map_anon(0, all / 2, RW, 0), -ENOMEM);
 }
@@ -388,7 +388,7 @@ static void promises_are_kept(void **state)
 	long a = map_anon(0, all, RW, POPULATE);
 
 	assert_true(a > 0);
-	assert_int_equal(resident, all);
+	assert_int_equal(used.resident, all);
 }
 
 static void a_limited_process(void **state)
@@ -441,13 +441,13 @@ static void heap(void **state)
 	aspace_set_brk(as, start - 5);
 	assert_int_equal(aspace_brk(as, 0), start);
 	assert_int_equal(aspace_brk(as, start + 100), start + 100);
-	assert_int_equal(committed, PAGE_SIZE);
+	assert_int_equal(used.committed, PAGE_SIZE);
 	assert_int_equal(fault(start, FAULT_WRITE), 0);
 	assert_int_equal(aspace_brk(as, start + 5 * MB), start + 5 * MB);
 	assert_int_equal(aspace_check(as), 1);
 	assert_int_equal(fault(start + 3 * MB, FAULT_WRITE), 0);
 	assert_int_equal(aspace_brk(as, start + MB), start + MB);
-	assert_int_equal(committed, MB);
+	assert_int_equal(used.committed, MB);
 	assert_int_equal(aspace_brk(as, start - 1), start + MB);
 	assert_int_equal(aspace_brk(as, ~0ULL), start + MB);
 	map_anon(start + 2 * MB, PAGE_SIZE, RW, FIXED);
@@ -466,10 +466,10 @@ static void empty_tables(void **state)
 	assert_int_equal(aspace_advise(as, a, 4 * MB, MADV_NOHUGEPAGE), 0);
 	for (u32 round = 0; round < 3; round++) {
 		assert_int_equal(fault(b, FAULT_WRITE), 0);
-		assert_true(resident > 0);
+		assert_true(used.resident > 0);
 		aspace_check(as);
 		assert_int_equal(aspace_advise(as, a, 4 * MB, MADV_DONTNEED), 0);
-		assert_int_equal(resident, 0);
+		assert_int_equal(used.resident, 0);
 		aspace_check(as);	/* walks through all */
 		entry = pt_find(as->pgd, b, &span);
 		pte_set(entry, 1);	/* behind everybody's back */
@@ -485,14 +485,14 @@ static void advice(void **state)
 	memset(at(a), 1, LARGE_SIZE);
 	assert_int_equal(aspace_advise(as, a + PAGE_SIZE, 2 * PAGE_SIZE, MADV_DONTNEED), 0);
 	aspace_check(as);
-	assert_int_equal(resident, 4 * MB - 2 * PAGE_SIZE);
-	assert_int_equal(committed, 4 * MB);
+	assert_int_equal(used.resident, 4 * MB - 2 * PAGE_SIZE);
+	assert_int_equal(used.committed, 4 * MB);
 	assert_int_equal(*at(a), 1);
 	assert_int_equal(*at(a + 3 * PAGE_SIZE), 1);
 	assert_int_equal(fault(a + PAGE_SIZE, 0), 0);
 	assert_int_equal(*at(a + PAGE_SIZE), 0);
 	assert_int_equal(aspace_advise(as, a, 4 * MB, MADV_FREE), 0);
-	assert_int_equal(resident, 0);
+	assert_int_equal(used.resident, 0);
 	assert_int_equal(aspace_advise(as, a + 1, 1, MADV_DONTNEED), -EINVAL);
 	assert_int_equal(aspace_advise(as, a, 0, MADV_DONTNEED), 0);
 	assert_int_equal(aspace_advise(as, a, ~0ULL, MADV_DONTNEED), -EINVAL);
@@ -504,7 +504,7 @@ static void advice(void **state)
 	assert_int_equal(aspace_populate(as, a, MB, true), 0);
 	assert_int_equal(aspace_populate(as, a + 2 * MB, MB, true), 0);
 	assert_int_equal(aspace_advise(as, a, 4 * MB, MADV_DONTNEED), -ENOMEM);
-	assert_int_equal(resident, 0);
+	assert_int_equal(used.resident, 0);
 }
 
 static void populate(void **state)
@@ -512,7 +512,7 @@ static void populate(void **state)
 	uaddr_t a = map_anon(0, 3 * MB, RW, 0), b = map_anon(0, MB, PROT_READ, 0);
 
 	assert_int_equal(aspace_populate(as, a + 5, 3 * MB - 5, true), 0);
-	assert_int_equal(resident, 3 * MB);
+	assert_int_equal(used.resident, 3 * MB);
 	assert_int_equal(aspace_populate(as, a + 5, 3 * MB, true), -EFAULT);
 	assert_int_equal(aspace_populate(as, b, 1, true), -EFAULT);
 	assert_int_equal(aspace_populate(as, b, 1, false), 0);
@@ -535,7 +535,7 @@ static void populate_lets_others_in(void **state)
 	t.work = WORK_KILL;
 	assert_int_equal(aspace_populate(as, a, 16 * MB, true), -EINTR);
 	host_thread = NULL;
-	assert_int_equal(resident, 8 * MB);
+	assert_int_equal(used.resident, 8 * MB);
 }
 
 static void kernel_half_is_the_kernels(void **state)
@@ -552,21 +552,23 @@ static void kernel_half_is_the_kernels(void **state)
 /* vfork: the process whose counters are used may be the one that goes first. */
 static void one_space_of_two_processes(void **state)
 {
-	u64 other_resident = 5, other_committed = 5;
+	struct az_memory other = { 5, 5, 5 };
 
 	map_anon(0, 2 * MB, RW, POPULATE);
 	assert_ptr_equal(aspace_get(as), as);
-	aspace_unbind(as, &other_resident, &other_committed);
-	assert_int_equal(other_resident + other_committed, 0);
-	assert_int_equal(resident, 2 * MB);
-	aspace_unbind(as, &resident, &committed);
-	assert_int_equal(resident + committed, 0);
+	aspace_unbind(as, &other);
+	assert_int_equal(other.resident + other.committed, 0);
+	assert_int_equal(used.resident, 2 * MB);
+	aspace_unbind(as, &used);
+	assert_int_equal(used.resident + used.committed, 0);
 	aspace_put(as);
 	map_anon(0, 2 * MB, RW, POPULATE);
-	assert_int_equal(resident + committed, 0);
-	aspace_bind(as, &resident, &committed);
-	assert_int_equal(resident, 4 * MB);
-	assert_int_equal(committed, 4 * MB);
+	assert_int_equal(used.resident + used.committed, 0);
+	aspace_bind(as, &used);
+	assert_int_equal(used.resident, 4 * MB);
+	assert_int_equal(used.committed, 4 * MB);
+	assert_int_equal(aspace_unmap(as, AZ_USER_START, AZ_USER_END - AZ_USER_START), 0);
+	assert_int_equal(used.peak, 4 * MB);
 }
 
 static void too_many_regions(void **state)

@@ -11,7 +11,7 @@ static void private_file(void **state)
 	assert_int_equal(fake.reads, 1);
 	for (u64 i = 0; i < LARGE_SIZE - a % LARGE_SIZE; i += 999)
 		assert_int_equal(*at(a + i), fake_file_byte(i));
-	assert_int_equal(committed, resident);
+	assert_int_equal(used.committed, used.resident);
 	assert_int_equal(fault(a + last, 0), 0);
 	assert_int_equal(*at(a + FILE_SIZE - 1), fake_file_byte(FILE_SIZE - 1));
 	assert_int_equal(*at(a + FILE_SIZE), 0);
@@ -21,7 +21,7 @@ static void private_file(void **state)
 	assert_int_equal(aspace_unmap(as, a, 4 * LARGE_SIZE), 0);
 	assert_int_equal(fake.opened, 1);
 	assert_int_equal(fake.closed, 1);
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.committed, 0);
 }
 
 static void private_file_large_page(void **state)
@@ -79,7 +79,7 @@ static void world_changes_during_a_read(void **state)
 	assert_int_equal(fault(P(1), 0), 0);
 	assert_int_equal(*at(P(1)), 0);
 	assert_int_equal(fake.closed, 2);
-	assert_int_equal(resident, 8 * PAGE_SIZE);
+	assert_int_equal(used.resident, 8 * PAGE_SIZE);
 }
 
 static void failed_reads(void **state)
@@ -96,7 +96,7 @@ static void failed_reads(void **state)
 	assert_int_equal(fault(P(1), 0), -EINTR);
 	host_thread = NULL;
 	assert_true(frames_in_use() >= before + 8);
-	assert_int_equal(resident, 0);
+	assert_int_equal(used.resident, 0);
 	assert_int_equal(fault(P(1), 0), 0);
 	assert_int_equal(*at(P(1)), fake_file_byte(PAGE_SIZE));
 }
@@ -135,7 +135,7 @@ static void linux_lends_around(void **state)
 	assert_int_equal(fake.faults, 3);
 	/* what lies before a mapping, or behind it, is not lent */
 	assert_null(pt_find(as->pgd, a + 20 * PAGE_SIZE, &span) ? (void *)*pt_find(as->pgd, a + 20 * PAGE_SIZE, &span) : NULL);
-	assert_int_equal(resident, 0);
+	assert_int_equal(used.resident, 0);
 	fake.lends_around = false;
 }
 
@@ -151,8 +151,8 @@ static void linux_backed(void **state)
 	assert_int_equal(pte_frame(*pt_find(as->pgd, a, &(u64){ 0 })), FOREIGN_BASE + a);
 	assert_int_equal(fault(a, FAULT_WRITE), 0);
 	assert_int_equal(fake.faults, 2);
-	assert_int_equal(resident, 0);
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.resident, 0);
+	assert_int_equal(used.committed, 0);
 	fake.read_only = true;
 	assert_int_equal(fault(a + PAGE_SIZE, FAULT_WRITE), -EIO);
 	assert_int_equal(aspace_protect(as, a, PAGE_SIZE, PROT_READ), 0);
@@ -176,14 +176,14 @@ static void nothing_shared_is_linux_backed(void **state)
 	assert_int_equal(fake.maps, 1);
 	assert_int_equal(a % LARGE_SIZE, 0);
 	assert_int_equal(region_find(&as->regions, a)->offset, 0);
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.committed, 0);
 	assert_int_equal(fault(a + MB, FAULT_WRITE), 0);
 	assert_int_equal(aspace_prepare(as, a, 4 * MB, true), 0);
 	assert_int_equal(fake.faults, 1);
 	assert_int_equal(aspace_prepare(as, a, 4 * MB + 1, true), -EFAULT);
 	assert_int_equal(aspace_populate(as, a, 16 * PAGE_SIZE, true), 0);
 	assert_int_equal(fake.faults, 17);
-	assert_int_equal(resident, 0);
+	assert_int_equal(used.resident, 0);
 	assert_int_equal(aspace_unmap(as, a, 4 * MB), 0);
 	assert_int_equal(fake.unmaps, 1);
 	assert_int_equal(span_at(a), 0);
@@ -276,7 +276,7 @@ static void linux_withdraws_pages(void **state)
 	assert_int_equal(fake.faults, 1);
 	aspace_withdraw(as, 0, AZ_USER_END);	/* what is the program's own stays */
 	assert_int_equal(*at(own), 5);
-	assert_int_equal(resident, PAGE_SIZE);
+	assert_int_equal(used.resident, PAGE_SIZE);
 	assert_false(is_lent(P(0)) || is_lent(P(9)));
 	aspace_check(as);
 	/* an answer that was under way is void, whichever page it brings */

@@ -20,8 +20,8 @@ static void both_sides_write(void **state)
 	c = fork_of(p);
 	assert_int_equal(host_tlb_flushes, flushes + 1);
 	assert_true(frames_in_use() < frames + 16);		/* tables and structures */
-	assert_int_equal(*c->resident, *p->resident);
-	assert_int_equal(*c->committed, *p->committed);
+	assert_int_equal(c->used->resident, p->used->resident);
+	assert_int_equal(c->used->committed, p->used->committed);
 	assert_int_equal(frame_at(c, P(0)), frame_at(p, P(0)));
 	assert_int_equal(peek(c, P(0)), 1);
 	assert_int_equal(peek(c, LARGE(0) + 5), 2);
@@ -35,7 +35,7 @@ static void both_sides_write(void **state)
 	assert_int_equal(pte_span(entry_at(c, LARGE(0))), LARGE_SIZE);
 	poke(p, LARGE(0) + 5, 14);
 	assert_int_equal(peek(c, LARGE(0) + 5), 13);
-	assert_int_equal(*c->resident, *p->resident);
+	assert_int_equal(c->used->resident, p->used->resident);
 	assert_int_equal(fake.calls, 0);
 }
 
@@ -99,7 +99,7 @@ static void regions_inside_a_large_page(void **state)
 	assert_int_equal(aspace_advise(p, LARGE(1) + 3 * PAGE_SIZE, PAGE_SIZE, MADV_DONTDUMP), 0);
 	aspace_check(p);
 	c = fork_of(p);
-	assert_int_equal(*c->resident, 2 * LARGE_SIZE);
+	assert_int_equal(c->used->resident, 2 * LARGE_SIZE);
 	poke(c, LARGE(0) + 5 * PAGE_SIZE, 6);
 	assert_int_equal(peek(p, LARGE(0) + 5 * PAGE_SIZE), 5);
 	assert_int_equal(aspace_advise(p, LARGE(0), 2 * LARGE_SIZE, MADV_DODUMP), 0);
@@ -140,7 +140,7 @@ static void without_large_blocks(void **state)
 	assert_int_equal(peek(c, LARGE(0) + 7 * PAGE_SIZE), 7);
 	assert_int_equal(frame_at(c, LARGE(0)), frame_at(p, LARGE(0)));
 	assert_int_not_equal(frame_at(c, LARGE(0) + 6 * PAGE_SIZE), frame_at(p, LARGE(0) + 6 * PAGE_SIZE));
-	assert_int_equal(*c->resident, LARGE_SIZE);
+	assert_int_equal(c->used->resident, LARGE_SIZE);
 	aspace_check(c);
 }
 
@@ -181,7 +181,7 @@ static void one_side_drops_and_unmaps(void **state)
 	for (u32 i = 1; i < 4; i++)
 		assert_int_equal(peek(c, P(i)), i + 1);
 	poke(c, P(3), 9);
-	assert_int_equal(*c->resident, 4 * PAGE_SIZE);
+	assert_int_equal(c->used->resident, 4 * PAGE_SIZE);
 }
 
 static void generations(void **state)
@@ -373,7 +373,7 @@ static void what_fork_leaves_out(void **state)
 	assert_int_equal(aspace_check(p), 5);
 	c = fork_of(p);
 	assert_int_equal(fault(c, P(2), 0), -EFAULT);
-	assert_int_equal(*c->committed, 6 * PAGE_SIZE);
+	assert_int_equal(c->used->committed, 6 * PAGE_SIZE);
 	assert_int_equal(peek(c, P(6)), 0);
 	assert_int_equal(peek(c, P(1)), 2);
 	assert_int_equal(peek(p, P(6)), 7);
@@ -395,7 +395,7 @@ static void regions_of_a_large_page(void **state)
 	assert_int_equal(aspace_advise(p, LARGE(0), PAGE_SIZE, MADV_DONTDUMP), 0);
 	assert_int_equal(aspace_check(p), 2);
 	c = fork_of(p);
-	assert_int_equal(*c->resident, LARGE_SIZE);
+	assert_int_equal(c->used->resident, LARGE_SIZE);
 	assert_int_equal(aspace_unmap(c, LARGE(0), PAGE_SIZE), 0);
 	poke(c, LARGE(0) + PAGE_SIZE, 2);
 	assert_int_equal(peek(p, LARGE(0) + PAGE_SIZE), 1);
@@ -435,7 +435,7 @@ static void a_familys_memory(void **state)
 	poke(p, LARGE(0), 1);
 	assert_int_equal(aspace_unmap(p, LARGE(2), 4 * MB), 0);
 	c = fork_of(p);
-	assert_int_equal(*c->committed, 4 * MB);
+	assert_int_equal(c->used->committed, 4 * MB);
 	assert_int_equal(commit_in_use(), commit_before + 16 * MB);
 	struct map_args a = { LARGE(8), 8 * MB, RW, PRIVATE_FIXED | ANON, -1, 0 };
 	assert_int_equal(aspace_map(c, &a), -ENOMEM);

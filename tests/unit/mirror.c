@@ -42,7 +42,7 @@ static void pinned_frames_are_quarantined(void **state)
 	assert_int_equal(aspace_unmap(as, a, 2 * MB), 0);
 	assert_int_equal(fake.pins, 1);
 	assert_int_equal(stats[0].quarantined, 512);
-	assert_int_equal(resident, 0);
+	assert_int_equal(used.resident, 0);
 	frame_unpin(fake.pinned, fake.pin_order);
 	assert_int_equal(stats[0].quarantined, 0);
 }
@@ -101,7 +101,7 @@ static void faults_while_a_range_goes(void **state)
 
 static void zap_ends(void)
 {
-	assert_int_equal(resident, 0);
+	assert_int_equal(used.resident, 0);
 	as->zap_start = as->zap_end = 0;
 }
 
@@ -119,7 +119,7 @@ static void zap_begins_during_a_fault(void **state)
 	fake.during = zap_begins;
 	assert_int_equal(fault(P(1), 0), 0);
 	assert_null(host_on_park);
-	assert_int_equal(resident, 8 * PAGE_SIZE);
+	assert_int_equal(used.resident, 8 * PAGE_SIZE);
 }
 
 /* Linux zaps only where the LWK maps. */
@@ -129,7 +129,7 @@ static void all_that_a_program_may_name(void **state)
 	fake_mirror(P(0));
 	assert_int_equal(aspace_unmap(as, 0, 0x7ffffffff000), 0);
 	assert_int_equal(fake.zaps, 1);
-	assert_int_equal(resident + committed + as->region_count, 0);
+	assert_int_equal(used.resident + used.committed + as->region_count, 0);
 }
 
 static u64 entry_at(uaddr_t addr)
@@ -144,12 +144,12 @@ static void failed_zap(void **state)
 	fake_mirror(P(0));
 	fake.fail = -EINTR;
 	assert_int_equal(aspace_unmap(as, P(0), 4 * PAGE_SIZE), -EINTR);
-	assert_int_equal(resident, 4 * PAGE_SIZE);
+	assert_int_equal(used.resident, 4 * PAGE_SIZE);
 	assert_int_equal(fault(P(0), 0), -EFAULT * 10 - SEGV_ACCERR);
 	fake.fail = -EINTR;
 	assert_int_equal(map_anon(P(0), PAGE_SIZE, RW, FIXED), -EINTR);
 	assert_int_equal(aspace_unmap(as, P(0), 4 * PAGE_SIZE), 0);
-	assert_int_equal(resident + committed + as->region_count, 0);
+	assert_int_equal(used.resident + used.committed + as->region_count, 0);
 }
 
 /* As before, but the memory should not go: hidden, it would be there for faults and not there for the processor, for ever. */
@@ -169,7 +169,7 @@ static void failed_zap_of_what_stays(void **state)
 	assert_int_equal(aspace_protect(as, P(0), 4 * PAGE_SIZE, PROT_READ), -EINTR);
 	assert_true(pte_present(entry_at(P(0))) && !pte_writable(entry_at(P(0))));
 	assert_int_equal(aspace_unmap(as, P(0), 4 * PAGE_SIZE), 0);
-	assert_int_equal(resident + committed + as->region_count, 0);
+	assert_int_equal(used.resident + used.committed + as->region_count, 0);
 }
 
 int main(void)

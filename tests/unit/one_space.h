@@ -29,7 +29,8 @@
 
 static struct az_node_stats stats[2];
 static struct aspace *as;
-static u64 resident, committed, commit_before;
+static struct az_memory used;
+static u64 commit_before;
 
 static inline u64 frames_in_use(void)
 {
@@ -43,7 +44,7 @@ static inline void create(u64 limit)
 	as = aspace_create(budget, 8 * MB);
 	budget_put(budget);
 	assert_non_null(as);
-	aspace_bind(as, &resident, &committed);
+	aspace_bind(as, &used);
 	memset(&fake, 0, sizeof(fake));
 	fake.as = as;
 }
@@ -52,8 +53,8 @@ static inline void destroy(void)
 {
 	aspace_check(as);
 	aspace_put(as);
-	assert_int_equal(resident, 0);
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.resident, 0);
+	assert_int_equal(used.committed, 0);
 }
 
 static inline int setup_memory(void **state)

@@ -13,7 +13,7 @@
 static struct az_node_stats stats[1];
 static struct aspace *as;
 static struct az_page_query q;
-static u64 resident, committed;
+static struct az_memory used;
 
 static int setup(void **state)
 {
@@ -28,7 +28,7 @@ static int setup(void **state)
 	budget = budget_create(0);
 	as = aspace_create(budget, 8 * MB);
 	budget_put(budget);
-	aspace_bind(as, &resident, &committed);
+	aspace_bind(as, &used);
 	memset(&fake, 0, sizeof(fake));
 	memset(&q, 0, sizeof(q));
 	fake.as = host_aspace = as;
@@ -39,8 +39,8 @@ static int teardown(void **state)
 {
 	aspace_check(as);
 	aspace_put(as);
-	assert_int_equal(resident, 0);
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.resident, 0);
+	assert_int_equal(used.committed, 0);
 	return 0;
 }
 

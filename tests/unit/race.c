@@ -160,10 +160,10 @@ static void *run(void *arg)
 
 static void many_threads_one_space(void **state)
 {
-	u64 resident, committed;
+	struct az_memory used;
 
 	as = aspace_create(budget_create(0), 8 * MB);
-	aspace_bind(as, &resident, &committed);
+	aspace_bind(as, &used);
 	memset(&fake, 0, sizeof(fake));
 	fake.as = as;
 	fake.threads = true;
@@ -171,8 +171,8 @@ static void many_threads_one_space(void **state)
 	aspace_check(as);
 	assert_true(fake.zaps > 0 && fake.reads > 0 && fake.faults > 0);
 	assert_int_equal(aspace_unmap(as, COMMON, 2 * COMMON_PAGES * PAGE_SIZE), 0);
-	assert_int_equal(resident, 0);
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.resident, 0);
+	assert_int_equal(used.committed, 0);
 	assert_int_equal(fake.opened, fake.closed);
 	aspace_put(as);
 	assert_int_equal(commit_in_use(), 0);
@@ -194,7 +194,7 @@ static void same_pages_at_once(void **state)
 	assert_int_equal(aspace_map(as, &a), COMMON);
 	run_threads(touch_all);
 	aspace_check(as);
-	assert_int_equal(*as->resident, 64 * MB);
+	assert_int_equal(as->used->resident, 64 * MB);
 	aspace_put(as);
 	assert_true(stats[0].total - stats[0].free <= SLABS_KEPT);
 }

@@ -21,7 +21,7 @@
 
 static struct az_node_stats stats[1];
 static struct aspace *as;
-static u64 resident, committed;
+static struct az_memory used;
 
 static int setup_memory(void **state)
 {
@@ -35,7 +35,7 @@ static int setup(void **state)
 	memset(&fake, 0, sizeof(fake));
 	as = fake.as = aspace_create(budget_create(0), 8 * MB);
 	assert_non_null(as);
-	aspace_bind(as, &resident, &committed);
+	aspace_bind(as, &used);
 	return 0;
 }
 
@@ -95,7 +95,7 @@ static void linux_errors(void **state)
 	assert_int_equal(remap(P(0), PAGE_SIZE, PAGE_SIZE, MAYMOVE | FIXED, 0), -EPERM);
 	assert_int_equal(remap(P(0), ~0ULL << 13, PAGE_SIZE, 0, 0), -EINVAL);
 	assert_int_equal(aspace_check(as), 2);
-	assert_int_equal(committed, 4 * PAGE_SIZE);
+	assert_int_equal(used.committed, 4 * PAGE_SIZE);
 }
 
 static void shrinks(void **state)
@@ -104,13 +104,13 @@ static void shrinks(void **state)
 	poke(as, P(1), 5);
 	assert_int_equal(remap(P(0), 8 * PAGE_SIZE, 8 * PAGE_SIZE, 0, 0), P(0));
 	assert_int_equal(remap(P(0), 8 * PAGE_SIZE, 5 * KB, 0, 0), P(0));
-	assert_int_equal(resident, 2 * PAGE_SIZE);
-	assert_int_equal(committed, 2 * PAGE_SIZE);
+	assert_int_equal(used.resident, 2 * PAGE_SIZE);
+	assert_int_equal(used.committed, 2 * PAGE_SIZE);
 	assert_int_equal(peek(as, P(1)), 5);
 	assert_int_equal(remap(P(0), 2 * PAGE_SIZE, PAGE_SIZE, MAYMOVE | FIXED, P(50)), P(50));
 	assert_int_equal(fault(as, P(0), 0), -EFAULT);
 	assert_int_equal(fault(as, P(1), 0), -EFAULT);
-	assert_int_equal(committed, PAGE_SIZE);
+	assert_int_equal(used.committed, PAGE_SIZE);
 }
 
 static void grows_in_place(void **state)
@@ -119,7 +119,7 @@ static void grows_in_place(void **state)
 	map(P(8), PAGE_SIZE, RW, 0);
 	poke(as, P(1), 5);
 	assert_int_equal(remap(P(0), 2 * PAGE_SIZE, 4 * PAGE_SIZE, 0, 0), P(0));
-	assert_int_equal(committed, 5 * PAGE_SIZE);
+	assert_int_equal(used.committed, 5 * PAGE_SIZE);
 	assert_int_equal(peek(as, P(1)), 5);
 	assert_int_equal(peek(as, P(3)), 0);
 	assert_int_equal(remap(P(1), 3 * PAGE_SIZE, 7 * PAGE_SIZE, MAYMOVE, 0), P(1));
@@ -133,7 +133,7 @@ static void grows_in_place(void **state)
 	assert_int_equal(remap(P(0), 10 * PAGE_SIZE, 12 * PAGE_SIZE, MAYMOVE, 0), -ENOMEM);
 	aspace_set_limits(as, ~0ULL, ~0ULL);
 	assert_int_equal(remap(P(0), 10 * PAGE_SIZE, 1ULL << 40, MAYMOVE, 0), -ENOMEM);	/* not promised */
-	assert_int_equal(committed, 10 * PAGE_SIZE);
+	assert_int_equal(used.committed, 10 * PAGE_SIZE);
 }
 
 static void moves_without_a_copy(void **state)
@@ -158,8 +158,8 @@ static void moves_without_a_copy(void **state)
 	poke(as, a + PAGE_SIZE, 7);
 	assert_int_equal(fault(as, P(1), 0), -EFAULT);
 	assert_int_equal(fault(as, LARGE(0), 0), -EFAULT);
-	assert_int_equal(resident, LARGE_SIZE + 2 * PAGE_SIZE);
-	assert_int_equal(committed, 3 * LARGE_SIZE + 9 * PAGE_SIZE);
+	assert_int_equal(used.resident, LARGE_SIZE + 2 * PAGE_SIZE);
+	assert_int_equal(used.committed, 3 * LARGE_SIZE + 9 * PAGE_SIZE);
 	assert_int_equal(fake.calls, 0);
 }
 
@@ -197,7 +197,7 @@ static void parts_move_over_others(void **state)
 	assert_int_equal(peek(as, P(7)), 7);
 	assert_int_equal(fault(as, P(1), 0), -EFAULT);
 	assert_int_equal(aspace_check(as), 2);
-	assert_int_equal(committed, 6 * PAGE_SIZE);
+	assert_int_equal(used.committed, 6 * PAGE_SIZE);
 }
 
 static void rights_move_with_the_pages(void **state)
@@ -223,7 +223,7 @@ static void the_old_place_may_stay(void **state)
 	a = remap(P(1), 2 * PAGE_SIZE, 2 * PAGE_SIZE, MAYMOVE | DONTUNMAP, 0);
 	assert_int_equal(peek(as, a), 5);
 	assert_int_equal(peek(as, P(1)), 0);
-	assert_int_equal(committed, 6 * PAGE_SIZE + 4 * PAGE_SIZE);
+	assert_int_equal(used.committed, 6 * PAGE_SIZE + 4 * PAGE_SIZE);
 	assert_int_equal(remap(P(8), PAGE_SIZE, PAGE_SIZE, MAYMOVE | DONTUNMAP | FIXED, P(40)), P(40));
 	assert_int_equal(remap(P(0), PAGE_SIZE, PAGE_SIZE, MAYMOVE | DONTUNMAP, P(60)), P(60));
 	assert_int_not_equal(remap(P(3), PAGE_SIZE, PAGE_SIZE, MAYMOVE | DONTUNMAP, P(60)), P(60));
@@ -271,7 +271,7 @@ static void linux_backed(void **state)
 	fake.fail = -ENOMEM;
 	assert_int_equal(remap(P(200), 2 * PAGE_SIZE, 4 * PAGE_SIZE, 0, 0), -ENOMEM);
 	assert_int_equal(remap(P(200), 0, PAGE_SIZE, 0, 0), -ENOMEM);
-	assert_int_equal(committed, 0);
+	assert_int_equal(used.committed, 0);
 	assert_int_equal(fake.zaps, 0);
 }
 
@@ -309,8 +309,8 @@ static void a_move_that_cannot_zap(void **state)
 	fake_mirror(P(0));
 	fake.fail = -EINTR;
 	assert_int_equal(remap(P(0), 2 * PAGE_SIZE, 3 * PAGE_SIZE, MAYMOVE | FIXED, P(100)), -EINTR);
-	assert_int_equal(committed, 2 * PAGE_SIZE);
-	assert_int_equal(resident, 2 * PAGE_SIZE);
+	assert_int_equal(used.committed, 2 * PAGE_SIZE);
+	assert_int_equal(used.resident, 2 * PAGE_SIZE);
 	assert_true(pte_present(entry_at(as, P(0))));
 }
 

@@ -72,11 +72,22 @@ void az_cputime_credit(struct az_twin *twin)
 		smp_call_function_single(visit.cpu, credit_there, &visit, 1);
 }
 
+/* Before Linux looks at the peak of the caller's memory: it knows that of the proxy. */
+void az_peak_credit(struct az_job *job)
+{
+	struct az_memory *used = &az_job_proc(job)->used;
+	u64 pages = PHYS_PFN(max(READ_ONCE(used->peak), READ_ONCE(used->resident)));
+
+	if (current->mm == job->space->mm && current->mm->hiwater_rss < pages)
+		current->mm->hiwater_rss = pages;
+}
+
 void az_cputime_credit_all(struct az_job *job)
 {
 	struct az_twin *twin;
 	unsigned long pid;
 
+	az_peak_credit(job);
 	xa_for_each(&job->space->twins, pid, twin)
 		az_cputime_credit(twin);
 }
@@ -186,6 +197,7 @@ void az_cputime_before_call(struct az_twin *twin, u32 nr, const u64 *arg)
 	case __NR_getitimer:
 	case __NR_timer_gettime:
 	case __NR_exit_group:
+	case AZ_CALL_EXEC:
 		return az_cputime_credit_all(twin->job);
 	case __NR_setitimer:
 	case __NR_timer_settime:

@@ -24,6 +24,7 @@ void azalea_exit(void)
 	if (!twin || !(current->signal->flags & SIGNAL_GROUP_EXIT))
 		return;
 	az_job_halt(twin->job);
+	az_peak_credit(twin->job);
 	/* nobody waits for a call of this twin: what it now reads of the program's memory must be there or is not read (mirror.c) */
 	WRITE_ONCE(twin->slot->state, AZ_SLOT_IDLE);
 	list = READ_ONCE(twin->slot->robust_list);

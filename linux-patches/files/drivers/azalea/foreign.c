@@ -204,24 +204,46 @@ static struct page *pinned_page(struct az_space *space, unsigned long index)
 	return page;
 }
 
-/* (address, length, flags): msync. As in az_unpin(), every page that the LWK may write is dirty. */
+/* As in az_unpin(), every page that the LWK may write is dirty: those from index @first to @last, of one file or, if NULL, of all. */
+static void dirty_pins(struct az_space *space, unsigned long first, unsigned long last, struct address_space *of)
+{
+	unsigned long index;
+	struct page *page;
+
+	xa_for_each_range(&space->pins, index, page, first, last) {
+		page = index & 1 ? pinned_page(space, index) : NULL;
+		if (!page)
+			continue;
+		if (!of || page_mapping(page) == of)
+			set_page_dirty_lock(page);
+		put_page(page);
+		cond_resched();
+	}
+}
+
+/* (address, length, flags): msync */
 long az_foreign_sync(struct az_job *job, const u64 *arg)
 {
 	struct pt_regs regs = { .di = arg[0], .si = arg[1], .dx = arg[2] };
-	unsigned long index, last;
-	struct page *page;
 
 	if (!range_is_programs(arg[0], arg[1]))
 		return -EINVAL;
-	last = az_pin_index(arg[0] + arg[1] - 1, true);
-	xa_for_each_range(&job->space->pins, index, page, az_pin_index(arg[0], false), last) {
-		page = index & 1 ? pinned_page(job->space, index) : NULL;
-		if (!page)
-			continue;
-		set_page_dirty_lock(page);
-		put_page(page);
-	}
+	dirty_pins(job->space, az_pin_index(arg[0], false), az_pin_index(arg[0] + arg[1] - 1, true), NULL);
 	return x64_sys_call(&regs, __NR_msync);
+}
+
+void az_foreign_flush(struct az_space *space, int fd)
+{
+	struct fd f = fdget(fd);
+
+	if (f.file)
+		dirty_pins(space, 0, ULONG_MAX, f.file->f_mapping);
+	fdput(f);
+}
+
+void az_foreign_flush_all(struct az_space *space)
+{
+	dirty_pins(space, 0, ULONG_MAX, NULL);
 }
 
 /* ---- System V segments ----------------------------------------------------------------------------------------- */

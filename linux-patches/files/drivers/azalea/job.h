@@ -159,6 +159,7 @@ void az_cputime_stop(struct az_job *job);
 void az_cputime_credit(struct az_twin *twin);		/* process context: Linux knows all CPU time of the thread up to now */
 void az_cputime_credit_all(struct az_job *job);		/* the same for all threads */
 void az_cputime_before_call(struct az_twin *twin, u32 nr, const u64 *arg);
+void az_peak_credit(struct az_job *job);			/* process context of the program: Linux knows the peak of its memory */
 
 /* signal.c */
 void az_signal_guard(void);				/* fatal signals wake the twin instead of ending the process at once */
@@ -214,6 +215,8 @@ long az_foreign_protect(const u64 *arg);
 long az_foreign_advise(struct az_job *job, const u64 *arg);
 long az_foreign_remap(struct az_job *job, const u64 *arg);
 long az_foreign_sync(struct az_job *job, const u64 *arg);
+void az_foreign_flush(struct az_space *space, int fd);	/* before fsync and the like: Linux learns what the program has written there */
+void az_foreign_flush_all(struct az_space *space);
 long az_foreign_reorder(struct az_job *job, const u64 *arg);
 long az_foreign_shm_size(const u64 *arg);
 long az_foreign_shm_attach(struct az_job *job, const u64 *arg);

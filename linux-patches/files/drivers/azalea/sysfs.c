@@ -156,7 +156,7 @@ static void table_processes(struct seq_buf *out)
 		if (READ_ONCE(proc->state) != AZ_PROC_RUNNING)
 			continue;
 		seq_buf_printf(out, "%8u %-8s %7u %5u %14llu %14llu %14llu\n", proc->pid, "running", proc->threads,
-			       proc->cpu_count, proc->memory >> 10, proc->resident >> 10, proc->committed >> 10);
+			       proc->cpu_count, proc->memory >> 10, proc->used.resident >> 10, proc->used.committed >> 10);
 	}
 }
 

@@ -486,6 +486,23 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 	return -ENOSYS;
 }
 
+/* What Linux does not know of the program by itself: its CPU time, what it has stored through shared mappings. */
+static void before_call(struct az_twin *twin, u32 nr, const u64 *arg)
+{
+	struct az_space *space = twin->job->space;
+
+	az_cputime_before_call(twin, nr, arg);
+	switch (nr) {
+	case __NR_fsync:
+	case __NR_fdatasync:
+	case __NR_sync_file_range:
+		return az_foreign_flush(space, arg[0]);
+	case __NR_sync:
+	case __NR_syncfs:
+		return az_foreign_flush_all(space);
+	}
+}
+
 static long run_call(struct az_twin *twin, u32 nr, const u64 *arg)
 {
 	if (is_special(twin, nr, arg))
@@ -562,7 +579,7 @@ static enum outcome twin_call(struct az_twin *twin, struct az_ioc_serve *serve)
 	if (nr == __NR_ioctl && READ_ONCE(twin->slot->sigmask) & (sigmask(SIGTTOU) | sigmask(SIGTTIN)))
 		az_signal_apply_mask(twin);
 	twin->denied = 0;
-	az_cputime_before_call(twin, nr, twin->slot->arg);
+	before_call(twin, nr, twin->slot->arg);
 	if (outside && (nr >= AZ_CALL_PRIVATE || syscall_is_allowed(nr))) {
 		twin->delivered = false;
 		twin->handed = true;
@@ -600,6 +617,7 @@ static enum outcome twin_exit(struct az_twin *twin, struct az_ioc_serve *serve)
 	hand_out(twin, serve, __NR_exit);	/* the status counts if this is the first thread */
 	az_signal_block_all();
 	az_cputime_credit(twin);
+	az_peak_credit(twin->job);
 	az_twin_unbind(twin);
 	return ENDED;
 }

@@ -354,7 +354,7 @@ void az_view_nodes(const struct az_job *job, nodemask_t *nodes)
 
 u64 az_view_memory(const struct az_job *job, u64 *free)
 {
-	u64 total = 0, resident = READ_ONCE(az_job_proc(job)->resident);
+	u64 total = 0, resident = READ_ONCE(az_job_proc(job)->used.resident);
 	u32 node;
 
 	if (job->lease->memory) {

@@ -247,9 +247,9 @@ static bool meminfo_line(const struct az_look *look, const char *line, const voi
 	else if (starts_with(line, "MemFree:") || starts_with(line, "MemAvailable:"))
 		value = free;
 	else if (starts_with(line, "AnonPages:") || starts_with(line, "Active:") || starts_with(line, "Active(anon):"))
-		value = READ_ONCE(proc->resident);
+		value = READ_ONCE(proc->used.resident);
 	else if (starts_with(line, "Committed_AS:"))
-		value = READ_ONCE(proc->committed);
+		value = READ_ONCE(proc->used.committed);
 	/* numbers end in one column: what stands before them is as long as it was */
 	seq_printf(look->out, "%.*s%*llu kB\n", name, line, spaces + (int)strcspn(line + name + spaces, " "), KB(value));
 	return true;

@@ -305,8 +305,9 @@ static bool is_running(const struct az_look *look)
 
 static bool put_sum(const struct az_look *look, const char *line, const struct sums *s)
 {
+	u64 peak = READ_ONCE(az_job_proc(look->job)->used.peak);
 	const struct { const char *name; u64 bytes; } rows[] = {
-		{ "VmPeak:", s->size }, { "VmSize:", s->size }, { "VmHWM:", s->resident }, { "VmRSS:", s->resident },
+		{ "VmPeak:", s->size }, { "VmSize:", s->size }, { "VmHWM:", max(s->resident, peak) }, { "VmRSS:", s->resident },
 		{ "RssAnon:", s->resident - s->file }, { "RssFile:", s->file }, { "RssShmem:", 0 }, { "VmData:", s->data },
 		{ "VmStk:", s->stack }, { "VmExe:", s->code }, { "VmLib:", s->libraries },
 	};
