@@ -32,7 +32,7 @@
 #define TABLES_MAX	(1UL << 20)		/* more than any real process has: a corrupt tree ends the walk */
 #define FETCH_TRIES	250		/* ticks that a change of mappings may take; whoever makes it might wait for our mmap_lock */
 #define PINNED_POLL	msecs_to_jiffies(100)
-#define PINNED_BATCH	1024		/* given back in one turn: the ring has room for more, and the LWK empties it between turns */
+#define PINNED_BATCH	1024		/* given back in one turn: the ring has room for more */
 
 /*
  * Blocks that Linux still used when the LWK wanted them back, or to change them: their orders, by frame number. A block is in here once
@@ -352,6 +352,12 @@ static bool frame_in_use(u64 phys, u32 order)
 
 static bool pinned_paused = true;	/* pinned_lock: the last turn is long ago */
 
+/* It has taken what was sent in earlier turns: one that is busy for long would find its ring full some turns later. */
+static bool pinned_taken(const struct az_lwk_cpu *cpu)
+{
+	return READ_ONCE(cpu->to_lwk->head) == READ_ONCE(cpu->to_lwk->tail);
+}
+
 /*
  * The CPU that takes frames back: one that idles or else has entered its kernel since the last turn, which must not be long ago. One that
  * only computes is not interrupted for what others leave behind. False: all do, the frames have to wait.
@@ -359,12 +365,16 @@ static bool pinned_paused = true;	/* pinned_lock: the last turn is long ago */
 static bool pinned_taker(u32 *taker)
 {
 	static u64 seen[AZ_CPUS_MAX];
-	u32 cpu, idle = az_idle_cpu(NULL), entered = az_lwk_running() ? az.cpu_count : 0;
+	u32 cpu, idle = az.cpu_count, entered = az_lwk_running() ? az.cpu_count : 0;
 
 	for (cpu = 0; cpu < az.cpu_count; cpu++) {
 		struct az_cpu_stats *stats = &az.cpu[cpu].shared->stats;
 		u64 entries = READ_ONCE(stats->calls_local) + READ_ONCE(stats->calls_forwarded) + READ_ONCE(stats->faults);
 
+		if (!pinned_taken(&az.cpu[cpu]))
+			continue;
+		if (READ_ONCE(stats->idle_since))
+			idle = cpu;
 		if (entries != seen[cpu] && !pinned_paused)
 			entered = cpu;
 		seen[cpu] = entries;
