@@ -285,6 +285,10 @@ static int install_file(struct file *file, int flags)
 	return fd;
 }
 
+/*
+ * A fork's is closed in programs that other threads of the parent execute meanwhile in children of their own (close_strays()). The
+ * proxy that is to be executed anew, whose threads have ended but for this one, must still have its own.
+ */
 static int install_child(struct az_job *parent, struct az_twin *twin)
 {
 	/* not what the program asked for: its domain (landlock) need not allow it */
@@ -300,7 +304,7 @@ static int install_child(struct az_job *parent, struct az_twin *twin)
 		fput(file);
 		return ret;
 	}
-	return install_file(file, 0);
+	return install_file(file, az_twin_handed(twin) == AZ_CALL_FORK ? O_CLOEXEC : 0);
 }
 
 static long job_child(struct az_job *parent, struct az_ioc_child __user *user)
@@ -401,6 +405,36 @@ static int take_descriptor(struct file *file, unsigned int fd)
 	return old ? filp_close(old, files) : -EBADF;
 }
 
+/* The lowest descriptor from @fd on that stands for a new process other than @own; -1: there is none. */
+static int stray_find(const struct file *own, unsigned int fd)
+{
+	struct files_struct *files = current->files;
+	struct fdtable *fdt;
+	int found = -1;
+
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	for_each_set_bit_from(fd, fdt->open_fds, fdt->max_fds) {
+		const struct file *file = rcu_dereference_protected(fdt->fd[fd], lockdep_is_held(&files->file_lock));
+
+		if (file && file != own && file->f_op == own->f_op && ((struct az_job *)file->private_data)->forked) {
+			found = fd;
+			break;
+		}
+	}
+	spin_unlock(&files->file_lock);
+	return found;
+}
+
+/* While a parent waits for one child (vfork) its other threads make more, which inherit that one's descriptor. They must not keep it. */
+static void close_strays(const struct file *own)
+{
+	int fd = 0;
+
+	while ((fd = stray_find(own, fd)) >= 0)
+		close_fd(fd);
+}
+
 /* A process has the mirror to map, but if it shares its parent's memory it finds it there. */
 static long start_memory(struct az_job *job)
 {
@@ -428,6 +462,8 @@ static long job_start_locked(struct az_job *job, const struct az_ioc_start *requ
 	ret = job->forked ? take_descriptor(job->file, fd) : move_descriptor(job->file, fd);
 	if (ret < 0)
 		return ret;
+	if (job->forked)
+		close_strays(job->file);
 	fd = job->forked ? fd : ret;
 	twin = az_twin_bind(job, AZ_SLOT_IDLE, 0);
 	if (IS_ERR(twin))
