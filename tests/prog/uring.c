@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * io_uring by its bare calls: rings that are mapped, reads and writes of a file, vectors, buffers that are registered, pipes and timeouts
- * that complete later, links, a wait that a signal ends, wrong arguments. Says every result.
+ * that complete later, links, advice, a wait that a signal ends, wrong arguments. Says every result.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -194,6 +194,21 @@ static void later(void)
 	complete("nop");
 }
 
+/* Advice is followed or refused, nothing in between. */
+static void advice(void)
+{
+	char *m = fresh(4096);
+	unsigned int head = *at(ring.p.cq_off.head), mask = *at(ring.p.cq_off.ring_mask);
+	int result;
+
+	m[0] = 'x';
+	queue(IORING_OP_MADVISE, -1, m, 4096, 0)->fadvise_advice = MADV_DONTNEED;
+	enter(1, IORING_ENTER_GETEVENTS, NULL, 0);
+	result = ((struct io_uring_cqe *)(ring.rings + ring.p.cq_off.cqes))[head & mask].res;
+	__atomic_store_n(at(ring.p.cq_off.head), head + 1, __ATOMIC_RELEASE);
+	ok("madvise", result == 0 ? !m[0] : result == -EINVAL && m[0] == 'x');
+}
+
 static int handled;
 
 static void handle(int sig)
@@ -231,6 +246,7 @@ int main(void)
 	files();
 	registered();
 	later();
+	advice();
 	interrupted();
 	return 0;
 }
