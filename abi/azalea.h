@@ -280,7 +280,9 @@ enum az_call {
 	AZ_CALL_FILE_CLOSE,		/* (handle) */
 	AZ_CALL_ZAP,			/* (address, length) remove the mirror; entries are already not present but keep frame
 					   and MIRRORED; sets PINNED where Linux still uses the frame */
-	AZ_CALL_LINUX_MAP,		/* (address, length, prot, flags, fd, offset) really map in the proxy, MAP_FIXED */
+	AZ_CALL_LINUX_MAP,		/* (address, length, prot, flags, fd, offset) really map in the proxy, MAP_FIXED. Above its 32 bits flags has
+					   log2 of the size of the pages that the LWK takes the file to have, 0: 4 KB. If they have another
+					   size, nothing is mapped and log2 of theirs returned; else 0 */
 	AZ_CALL_LINUX_UNMAP,		/* (address, length) back to the device mapping, frames released */
 	AZ_CALL_LINUX_FAULT,		/* (address, write, start, pages, may write) make present, hold; physical address of the 4 KB frame, or
 					   -errno; bit 0 of the result: writable. Of the pages from start on the slot's `lent` says the same, or 0
@@ -288,7 +290,8 @@ enum az_call {
 	AZ_CALL_PROGRAM,		/* (address, length) of struct az_program in user memory: what Linux shows of the program */
 	AZ_CALL_NAME,			/* (handle, physical address, length) writes the path of the file, or for handle -1 the name of the
 					   calling thread, into LWK memory, NUL-terminated */
-	AZ_CALL_SHM_SIZE,		/* (id, prot) bytes of a System V segment that the process may attach so, whole pages */
+	AZ_CALL_SHM_SIZE,		/* (id, prot) bytes of a System V segment that the process may attach so, whole pages; plus log2 of the
+					   size of its pages if that is not 4 KB */
 	AZ_CALL_SHM_ATTACH,		/* (address, length, id, prot) as LINUX_MAP; the length must be the segment's */
 	AZ_CALL_AIO_SETUP,		/* (count, address of the context) io_setup; bytes of the ring */
 	AZ_CALL_AIO_ATTACH,		/* (address, length, address of the context) moves the ring there, and says so in the context */

@@ -142,8 +142,11 @@ struct map_args {
 };
 long aspace_map(struct aspace *as, const struct map_args *a);
 long aspace_unmap(struct aspace *as, uaddr_t addr, u64 len);
-/* Maps a System V segment or an aio ring, all of it, by @call: AZ_CALL_SHM_ATTACH or AZ_CALL_AIO_ATTACH. */
-long aspace_attach(struct aspace *as, const struct map_args *a, u32 call);
+/*
+ * Maps a System V segment or an aio ring, all of it, by @call: AZ_CALL_SHM_ATTACH or AZ_CALL_AIO_ATTACH. @shift: log2 of the size of its
+ * pages, 0: 4 KB.
+ */
+long aspace_attach(struct aspace *as, const struct map_args *a, u32 call, u32 shift);
 /* shmdt(2): removes what is left of the segment that was attached at @addr. */
 long aspace_detach(struct aspace *as, uaddr_t addr);
 long aspace_protect(struct aspace *as, uaddr_t addr, u64 len, u32 prot);

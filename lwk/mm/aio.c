@@ -20,7 +20,7 @@ long sys_io_setup(struct frame *f, unsigned int count, uaddr_t context)
 	if (ret < 0)
 		return ret;
 	a.len = ret;
-	ret = aspace_attach(aspace_current(), &a, AZ_CALL_AIO_ATTACH);
+	ret = aspace_attach(aspace_current(), &a, AZ_CALL_AIO_ATTACH, 0);
 	if (ret >= 0)
 		return 0;
 	if (!copy_from_user(&id, context, sizeof(id)))

@@ -336,41 +336,47 @@ bool aspace_absorb(struct aspace *as, const struct region *new)
 	return true;
 }
 
-/* Cuts @r at @at, which lies inside. The upper part, NULL if memory is short or there are too many regions. */
-static struct region *split_region(struct aspace *as, struct region *r, uaddr_t at) REQUIRES(as->lock)
+/* Cuts @r at @at, which lies inside; *@upper is the upper part. */
+static long split_region(struct aspace *as, struct region *r, uaddr_t at, struct region **upper) REQUIRES(as->lock)
 {
-	struct region *upper;
-
+	if (at & (region_unit(r) - 1))
+		return -EINVAL;
 	if (range_split(as, at) || as->region_count >= REGIONS_MAX)
-		return NULL;
-	upper = region_split(&as->regions, r, at);
-	if (upper)
-		as->region_count++;
-	return upper;
+		return -ENOMEM;
+	*upper = region_split(&as->regions, r, at);
+	if (!*upper)
+		return -ENOMEM;
+	as->region_count++;
+	return 0;
 }
 
 long aspace_split(struct aspace *as, uaddr_t at)
 {
-	struct region *r = region_find(&as->regions, at);
+	struct region *r = region_find(&as->regions, at), *upper;
 
-	return !r || r->start == at || split_region(as, r, at) ? 0 : -ENOMEM;
+	return r && r->start < at ? split_region(as, r, at, &upper) : 0;
+}
+
+long aspace_split_ends(struct aspace *as, uaddr_t start, uaddr_t end)
+{
+	long ret = aspace_split(as, start);
+
+	return ret ? ret : aspace_split(as, end);
 }
 
 long aspace_cut(struct aspace *as, uaddr_t start, uaddr_t end, struct region **first)
 {
-	struct region *r = region_next(&as->regions, start);
+	struct region *r = region_next(&as->regions, start), *upper;
+	long ret = r && r->start < start ? split_region(as, r, start, &r) : 0;
 
-	if (r && r->start < start) {
-		r = split_region(as, r, start);
-		if (!r)
-			return -ENOMEM;
-	}
+	if (ret)
+		return ret;
 	*first = r;
 	if (!r || r->start >= end || r->end == end)
 		return 0;
 	if (r->end < end)
 		return aspace_split(as, end);
-	return split_region(as, r, end) ? 0 : -ENOMEM;
+	return split_region(as, r, end, &upper);
 }
 
 void aspace_join(struct aspace *as, struct region *r)

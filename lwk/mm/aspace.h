@@ -114,8 +114,12 @@ void aspace_resize(struct aspace *as, struct region *r, uaddr_t start, uaddr_t e
 /* Adds what @new describes to a region beside it; see region_absorb(). */
 bool aspace_absorb(struct aspace *as, const struct region *new) REQUIRES(as->lock);
 bool region_is_data(const struct region *r);
-/* Makes @at a border of regions, and of entries: none belongs to two regions. 0 or -ENOMEM. */
+/*
+ * Makes @at a border of regions, and of entries: none belongs to two regions. 0, -ENOMEM, or -EINVAL because it lies inside one of Linux's
+ * large pages.
+ */
 long aspace_split(struct aspace *as, uaddr_t at) REQUIRES(as->lock);
+long aspace_split_ends(struct aspace *as, uaddr_t start, uaddr_t end) REQUIRES(as->lock);	/* at both ends of a range */
 /* Does so at both ends of a range; *@first is the first region that ends above its start, or NULL. */
 long aspace_cut(struct aspace *as, uaddr_t start, uaddr_t end, struct region **first) REQUIRES(as->lock);
 /* Joins @r to the region below it if nothing tells them apart; it is gone then. */

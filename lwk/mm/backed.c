@@ -145,8 +145,9 @@ static long range_reorder(struct aspace *as, uaddr_t start, uaddr_t end, u64 pag
 
 	if (!is_one_mapping(as, start, end))
 		return -EINVAL;
-	if (aspace_split(as, start) || aspace_split(as, end))
-		return -ENOMEM;
+	ret = aspace_split_ends(as, start, end);
+	if (ret)
+		return ret;
 	ret = change_pages(as, start, end, LINUX_REMAP_FILE_PAGES, arg);
 	if (ret)
 		return ret;

@@ -18,6 +18,7 @@ static struct file_ref *file_copy(struct file_ref *f)
 		if (!f->copy)
 			return NULL;
 		f->copy->handle = f->handle;
+		f->copy->shift = f->shift;
 	}
 	f->copy->refs++;
 	return f->copy;
@@ -213,11 +214,12 @@ static long region_advise(struct region *r, u32 advice)
 
 long fork_advise(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 {
-	long hole = range_whole(as, start, end), ret = 0;
+	long hole = range_whole(as, start, end), ret;
 	struct region *r;
 
-	if (aspace_split(as, start) || aspace_split(as, end))
-		return -ENOMEM;
+	ret = aspace_split_ends(as, start, end);
+	if (ret)
+		return ret;
 	for_each_region(as, r, start, end) {
 		if (!ret && (r->flags & REGION_LINUX) && (advice == MADV_DONTFORK || advice == MADV_DOFORK))
 			ret = backed_advise(as, r->start, r->end, advice);	/* the proxy's fork must do the same */

@@ -123,14 +123,14 @@ long region_lock(struct aspace *as, struct region *r, u32 flags)
 	return ret;
 }
 
-/* As Linux: what comes before a hole is done. */
+/* As Linux: what comes before a hole is done. Of Linux's large pages, which cannot go anyway, a lock may name a part. */
 static long range_lock(struct aspace *as, uaddr_t start, uaddr_t end, u32 flags)
 {
-	long ret = 0;
+	long ret = aspace_split_ends(as, start, end);
 	uaddr_t at;
 
-	if (aspace_split(as, start) || aspace_split(as, end))
-		return -ENOMEM;
+	if (ret == -EINVAL)
+		ret = 0;
 	for (at = start; at < end && !ret;) {
 		struct region *r = region_find(&as->regions, at);
 

@@ -31,6 +31,7 @@
 #define LOW_START		0x40000000ULL	/* where Linux puts MAP_32BIT */
 #define LOW_END			0x80000000ULL
 #define FILE_END		(1ULL << 63)	/* offsets are signed */
+#define SHIFT_MAX		30		/* the processor has no larger pages */
 
 struct request {
 	const struct map_args *args;
@@ -38,6 +39,7 @@ struct request {
 	u32 prot;
 	u32 region_flags;
 	u32 attach;		/* what the proxy maps, if no file: AZ_CALL_SHM_ATTACH, AZ_CALL_AIO_ATTACH */
+	u32 shift;		/* log2 of the size of pages: all of the range and its ends; 0: 4 KB */
 	struct file_ref *file;
 };
 
@@ -51,6 +53,20 @@ static bool is_anonymous(const struct map_args *a)
 	return a->flags & MAP_ANONYMOUS;
 }
 
+/*
+ * Large pages that are asked for: what is private gets ours. Who wants to share has Linux's pool in mind and gets its pages, by default
+ * of this size; whether they are meant for a file Linux says.
+ */
+static u32 large_shift(const struct map_args *a)
+{
+	return is_anonymous(a) && (a->flags & MAP_HUGETLB) ? LARGE_SHIFT : 0;
+}
+
+static u64 unit_of(u32 shift)
+{
+	return shift ? 1ULL << shift : PAGE_SIZE;
+}
+
 static long check_type(const struct map_args *a)
 {
 	u32 type = a->flags & MAP_TYPE;
@@ -59,18 +75,19 @@ static long check_type(const struct map_args *a)
 		return -EINVAL;
 	if ((a->flags & MAP_GROWSDOWN) && (type != MAP_PRIVATE || !is_anonymous(a)))
 		return -EINVAL;
-	if (a->flags & MAP_HUGETLB) {
+	if ((a->flags & MAP_HUGETLB) && is_anonymous(a) && type == MAP_PRIVATE) {
 		u32 shift = (a->flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
 
-		if (!is_anonymous(a) || (shift && shift != LARGE_SHIFT))
+		if (shift && shift != LARGE_SHIFT)
 			return -EINVAL;
 	}
 	return 0;
 }
 
-static long check_args(const struct map_args *a, u64 *len)
+/* The size of pages may be known only later: then once more. */
+static long check_args(const struct map_args *a, u32 shift, u64 *len)
 {
-	u64 unit = a->flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE;
+	u64 unit = unit_of(shift);
 	bool fixed = wants_fixed(a);
 
 	if (a->offset & (PAGE_SIZE - 1))
@@ -132,6 +149,7 @@ static long request_open(struct request *rq)
 	}
 	rq->file->refs = 1;
 	rq->file->handle = handle;
+	rq->file->shift = rq->shift;
 	return 0;
 }
 
@@ -147,14 +165,14 @@ static u64 alignment(const struct request *rq)
 {
 	bool large = is_anonymous(rq->args) && rq->len >= LARGE_SIZE && !(rq->region_flags & REGION_SMALL);
 
-	return large ? LARGE_SIZE : PAGE_SIZE;
+	return max(large ? LARGE_SIZE : PAGE_SIZE, unit_of(rq->shift));
 }
 
 /* The address the mapping gets, or -errno. */
 static long place(struct aspace *as, const struct request *rq)
 {
 	const struct map_args *a = rq->args;
-	u64 unit = a->flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE;
+	u64 unit = unit_of(rq->shift);
 	uaddr_t hint = ALIGN_UP(a->addr, unit);
 	uaddr_t start;
 
@@ -184,22 +202,23 @@ static u64 range_mapped(struct aspace *as, uaddr_t start, uaddr_t end)
 	return bytes;
 }
 
-/* Has the proxy map the object; drops the lock meanwhile. Large pages are ours to give, not Linux's pool's. */
+/*
+ * Has the proxy map the object; drops the lock meanwhile. 0, -errno, or log2 of the size of its pages if that is not what the request says:
+ * nothing is mapped then.
+ */
 static long map_in_linux(struct aspace *as, const struct request *rq, uaddr_t start)
 {
 	const struct map_args *a = rq->args;
 	u32 flags = (a->flags & ~(MAP_FIXED_NOREPLACE | MAP_POPULATE | MAP_LOCKED)) | MAP_FIXED;
 	long ret;
 
-	if (is_anonymous(a))
-		flags &= ~(MAP_HUGETLB | MAP_HUGE_MASK << MAP_HUGE_SHIFT);
 	spin_unlock(&as->lock);
 	if (rq->attach)
 		ret = FORWARD(rq->attach, start, rq->len, a->fd, a->prot);
 	else
-		ret = FORWARD(AZ_CALL_LINUX_MAP, start, rq->len, a->prot, flags, a->fd, a->offset);
+		ret = FORWARD(AZ_CALL_LINUX_MAP, start, rq->len, a->prot, (u64)rq->shift << 32 | flags, a->fd, a->offset);
 	spin_lock(&as->lock);
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 /*
@@ -208,7 +227,7 @@ static long map_in_linux(struct aspace *as, const struct request *rq, uaddr_t st
  */
 static long rehearse(struct aspace *as, const struct request *rq)
 {
-	uaddr_t start = region_gap(&as->regions, AZ_USER_START, as->mmap_top, rq->len, PAGE_SIZE);
+	uaddr_t start = region_gap(&as->regions, AZ_USER_START, as->mmap_top, rq->len, unit_of(rq->shift));
 	long ret = start ? map_in_linux(as, rq, start) : -ENOMEM;
 
 	if (ret)
@@ -226,12 +245,15 @@ static long make_way(struct aspace *as, const struct request *rq, uaddr_t start)
 
 	if (range_is_free(as, start, rq->len))
 		return 0;
-	if ((rq->region_flags & REGION_LINUX) && !is_anonymous(rq->args))
+	if ((rq->region_flags & REGION_LINUX) && (!is_anonymous(rq->args) || rq->shift))
 		ret = rehearse(as, rq);
 	return ret ? ret : range_unmap(as, start, start + rq->len);
 }
 
-/* Fills @r with the request, at the address it gets. On error nothing is charged and nothing new is mapped. */
+/*
+ * Fills @r with the request, at the address it gets. On error, or if it returns another size of pages, nothing is charged and nothing new
+ * is mapped.
+ */
 static long map_region(struct aspace *as, const struct request *rq, struct region *r)
 {
 	u64 charge = rq->region_flags & REGION_CHARGED ? rq->len : 0;
@@ -287,7 +309,16 @@ static void add_region(struct aspace *as, const struct region *new, struct regio
 	aspace_merge(as, new->start);
 }
 
-static long map_request(struct aspace *as, const struct request *rq)
+/* What is to be shared has pages of another size. */
+static long request_resize(struct request *rq, long shift)
+{
+	if (shift <= PAGE_SHIFT || shift > SHIFT_MAX)
+		return -EINVAL;
+	rq->shift = rq->file->shift = shift;
+	return check_args(rq->args, shift, &rq->len);
+}
+
+static long map_request(struct aspace *as, struct request *rq)
 {
 	struct region new = { 0 }, *r = kmalloc(sizeof(*r));
 	long ret = -ENOMEM;
@@ -295,6 +326,11 @@ static long map_request(struct aspace *as, const struct request *rq)
 	aspace_begin(as);
 	if (r)
 		ret = map_region(as, rq, &new);
+	while (ret > 0) {
+		ret = request_resize(rq, ret);
+		if (!ret)
+			ret = map_region(as, rq, &new);
+	}
 	if (!ret) {
 		add_region(as, &new, r);
 		ret = new.start;
@@ -339,8 +375,7 @@ static long map_zero(struct aspace *as, const struct map_args *a)
 static long map_any(struct aspace *as, struct request *rq)
 {
 	const struct map_args *a = rq->args;
-	long ret = check_args(a, &rq->len);
-
+	long ret = rq->shift > SHIFT_MAX ? -EINVAL : check_args(a, rq->shift, &rq->len);
 	if (ret)
 		return refuse(rq, ret);
 	request_flags(rq);
@@ -363,14 +398,14 @@ static long map_any(struct aspace *as, struct request *rq)
 
 long aspace_map(struct aspace *as, const struct map_args *a)
 {
-	struct request rq = { .args = a };
+	struct request rq = { .args = a, .shift = large_shift(a) };
 
 	return map_any(as, &rq);
 }
 
-long aspace_attach(struct aspace *as, const struct map_args *a, u32 call)
+long aspace_attach(struct aspace *as, const struct map_args *a, u32 call, u32 shift)
 {
-	struct request rq = { .args = a, .attach = call };
+	struct request rq = { .args = a, .attach = call, .shift = shift };
 
 	return map_any(as, &rq);
 }

@@ -269,10 +269,11 @@ static void gather(struct aspace *as, uaddr_t start, uaddr_t end, const struct p
 
 static long range_set_policy(struct aspace *as, uaddr_t start, uaddr_t end, const struct policy *p)
 {
+	long ret = aspace_split_ends(as, start, end);
 	struct region *r;
 
-	if (aspace_split(as, start) || aspace_split(as, end))
-		return -ENOMEM;
+	if (ret)
+		return ret;
 	for_each_region(as, r, start, end)
 		r->policy = *p;
 	range_merge(as, start, end);
@@ -342,11 +343,12 @@ long sys_mbind(struct frame *f, uaddr_t addr, u64 len, int mode, uaddr_t mask, u
 
 static long range_set_home(struct aspace *as, uaddr_t start, uaddr_t end, u32 node)
 {
-	long ret = -ENOENT;
+	long ret = aspace_split_ends(as, start, end);
 	struct region *r;
 
-	if (aspace_split(as, start) || aspace_split(as, end))
-		return -ENOMEM;
+	if (ret)
+		return ret;
+	ret = -ENOENT;
 	for_each_region(as, r, start, end) {
 		ret = r->policy.mode == MPOL_BIND || r->policy.mode == MPOL_PREFERRED_MANY ? 0 : -EOPNOTSUPP;
 		if (ret)

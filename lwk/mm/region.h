@@ -35,6 +35,7 @@
 struct file_ref {
 	u32 refs;		/* as->lock */
 	s64 handle;		/* AZ_CALL_FILE_OPEN's, or FILE_* for Linux-backed regions */
+	u32 shift;		/* log2 of the size of its pages, which nothing may divide; 0: 4 KB */
 	struct file_ref *next;	/* as->lock: in as->closing */
 	struct file_ref *copy;	/* the child's, while fork.c copies regions */
 };
@@ -56,6 +57,12 @@ struct region {
 static inline bool policy_is_same(const struct policy *a, const struct policy *b)
 {
 	return a->mode == b->mode && a->flags == b->flags && a->home == b->home && a->nodes == b->nodes && a->asked == b->asked;
+}
+
+/* Where it begins and ends, and what is done to a part of it, is a multiple of this. */
+static inline u64 region_unit(const struct region *r)
+{
+	return r->file && r->file->shift ? 1ULL << r->file->shift : PAGE_SIZE;
 }
 
 /* All regions of an address space. All zero: none. */

@@ -206,13 +206,15 @@ static long move(struct aspace *as, const struct remap_args *a) REQUIRES(as->loc
 {
 	uaddr_t end = a->addr + a->old_len;
 	struct region *r, *copy = NULL;
-	long ret = -ENOMEM;
+	long ret;
 	u64 charge;
 
 	if (as->region_count + REGIONS_SPARE >= REGIONS_MAX)
 		return -ENOMEM;
-	if (a->old_len && (aspace_split(as, a->addr) || aspace_split(as, end)))
+	ret = a->old_len ? aspace_split_ends(as, a->addr, end) : 0;
+	if (ret)
 		goto merge;
+	ret = -ENOMEM;
 	r = region_find(&as->regions, a->addr);
 	if (keeps_old(a)) {
 		copy = kmalloc(sizeof(*copy));
@@ -286,12 +288,25 @@ static long remap_to(struct aspace *as, struct remap_args *a) REQUIRES(as->lock)
 	return a->new_addr ? move(as, a) : -ENOMEM;
 }
 
+/* As Linux: what consists of its large pages is moved and made shorter by whole ones, and never grows. */
+static long fit_large_pages(const struct region *r, struct remap_args *a)
+{
+	u64 unit = region_unit(r);
+
+	if (unit == PAGE_SIZE)
+		return 0;
+	a->old_len = ALIGN_UP(a->old_len, unit);
+	a->new_len = ALIGN_UP(a->new_len, unit);
+	return ((a->addr | a->new_addr) & (unit - 1)) || a->new_len > a->old_len ? -EINVAL : 0;
+}
+
 static long remap(struct aspace *as, struct remap_args *a) REQUIRES(as->lock)
 {
-	long ret;
+	struct region *r = region_find(&as->regions, a->addr);
+	long ret = r ? fit_large_pages(r, a) : -EFAULT;
 
-	if (!region_find(&as->regions, a->addr))
-		return -EFAULT;
+	if (ret)
+		return ret;
 	if (a->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return remap_to(as, a);
 	if (a->old_len >= a->new_len)

@@ -79,8 +79,8 @@ long sys_shmat(struct frame *f, int id, uaddr_t addr, int flags)
 	ret = FORWARD(AZ_CALL_SHM_SIZE, id, a.prot);
 	if (ret < 0)
 		return ret;
-	a.len = ret;
-	ret = aspace_attach(aspace_current(), &a, AZ_CALL_SHM_ATTACH);
+	a.len = ALIGN_DOWN(ret, PAGE_SIZE);
+	ret = aspace_attach(aspace_current(), &a, AZ_CALL_SHM_ATTACH, ret & (PAGE_SIZE - 1));
 	return ret == -EEXIST ? -EINVAL : ret;
 }
 

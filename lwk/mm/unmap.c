@@ -182,15 +182,14 @@ static long detached_free(struct aspace *as, bool touched, long zapped)
 
 static long unmap_any(struct aspace *as, uaddr_t start, uaddr_t end) REQUIRES(as->lock)
 {
-	long zapped = 0;
+	long zapped, ret = aspace_split_ends(as, start, end);
 	u64 seen;
 
-	if (aspace_split(as, start) || aspace_split(as, end))
-		return -ENOMEM;
+	if (ret)
+		return ret;
 	range_detach(as, start, end);
 	seen = range_hide(as, start, end);
-	if (pte_mirrored(seen))
-		zapped = range_zap(as, start, end);
+	zapped = pte_mirrored(seen) ? range_zap(as, start, end) : 0;
 	return detached_free(as, seen, zapped);
 }
 
@@ -310,11 +309,11 @@ static long range_mark(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice
 {
 	bool dump = advice == MADV_DONTDUMP || advice == MADV_DODUMP, set = advice == MADV_DONTDUMP || advice == MADV_NOHUGEPAGE;
 	u32 flag = dump ? REGION_NODUMP : REGION_NOHUGE;
-	long hole = range_whole(as, start, end), ret = 0;
+	long hole = range_whole(as, start, end), ret = aspace_split_ends(as, start, end);
 	struct region *r;
 
-	if (aspace_split(as, start) || aspace_split(as, end))
-		return -ENOMEM;
+	if (ret)
+		return ret;
 	for_each_region(as, r, start, end) {
 		if ((r->flags & REGION_KERNEL) && advice == MADV_DODUMP)
 			ret = -EINVAL;

@@ -171,7 +171,7 @@ static void linux_backed(void **state)
 
 static void nothing_shared_is_linux_backed(void **state)
 {
-	uaddr_t a = map(0, 4 * MB, RW, SHARED | ANON | HUGETLB, -1, 8 * PAGE_SIZE);
+	uaddr_t a = map(0, 4 * MB, RW, SHARED | ANON, -1, 8 * PAGE_SIZE);
 
 	assert_int_equal(fake.maps, 1);
 	assert_int_equal(a % LARGE_SIZE, 0);
@@ -187,6 +187,39 @@ static void nothing_shared_is_linux_backed(void **state)
 	assert_int_equal(aspace_unmap(as, a, 4 * MB), 0);
 	assert_int_equal(fake.unmaps, 1);
 	assert_int_equal(span_at(a), 0);
+}
+
+/* What Linux has in pages of 2 MB is mapped and divided by whole ones. */
+static void large_pages_of_linux(void **state)
+{
+	struct remap_args grow = { .old_len = 6 * MB, .new_len = 8 * MB, .flags = 1 }, shrink = { .old_len = 6 * MB, .new_len = 3 * MB };
+	uaddr_t a;
+
+	fake.shift = LARGE_SHIFT;
+	assert_int_equal(map(P(1), 4 * MB, RW, SHARED | FIXED, 4, 0), -EINVAL);
+	fake.maps = 0;
+	a = map(0, 5 * MB, RW, SHARED, 4, 0);
+	assert_int_equal(fake.maps, 2);
+	assert_int_equal(a % LARGE_SIZE, 0);
+	assert_int_equal(region_find(&as->regions, a)->end, a + 6 * MB);
+	assert_int_equal(fault(a + 5 * MB, FAULT_WRITE), 0);
+	assert_int_equal(aspace_unmap(as, a, 5 * MB), -EINVAL);
+	assert_int_equal(aspace_unmap(as, a + PAGE_SIZE, 2 * MB - PAGE_SIZE), -EINVAL);
+	assert_int_equal(aspace_protect(as, a + MB, MB, PROT_READ), -EINVAL);
+	assert_int_equal(aspace_advise(as, a, PAGE_SIZE, MADV_DONTFORK), -EINVAL);
+	shrink.addr = grow.addr = a;
+	assert_int_equal(aspace_remap(as, &grow), -EINVAL);
+	assert_int_equal(aspace_remap(as, &shrink), a);
+	assert_int_equal(region_find(&as->regions, a)->end, a + 4 * MB);
+	assert_int_equal(aspace_unmap(as, a + 2 * MB, 2 * MB), 0);
+	assert_int_equal(aspace_unmap(as, a, 2 * MB), 0);
+	fake.maps = 0;
+	assert_int_equal(map(0, 1, RW, SHARED | ANON | HUGETLB, -1, 0) % LARGE_SIZE, 0);
+	assert_int_equal(fake.maps, 1);
+	fake.shift = 30;
+	assert_int_equal(map(0, 1, RW, SHARED, 4, 0) % (1 << 30), 0);
+	fake.shift = 63;
+	assert_int_equal(map(0, 1, RW, SHARED, 4, 0), -EINVAL);
 }
 
 static void linux_backed_goes_during_a_fault(void **state)
@@ -332,7 +365,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(private_file), T(private_file_large_page), T(parts_of_a_file), T(world_changes_during_a_read), T(failed_reads),
 		T(interrupted_reads), T(linux_lends_around), T(linux_backed), T(nothing_shared_is_linux_backed),
-		T(linux_backed_goes_during_a_fault),
+		T(large_pages_of_linux), T(linux_backed_goes_during_a_fault),
 		T(linux_cannot_unmap), T(a_lent_frame_is_taken_back_during_its_fault), T(a_slower_fault_takes_no_right_away),
 		T(linux_withdraws_pages), T(pages_are_withdrawn_while_they_are_hidden),
 	};

@@ -173,7 +173,9 @@ static long dispatch(u32 nr, const u64 arg[6])
 		return zap(arg[0], arg[1]);
 	case AZ_CALL_LINUX_MAP:
 		count(&fake.maps);
-		return arg[4] == 4 || (arg[3] & MAP_ANONYMOUS) ? (long)arg[0] : -EBADF;
+		if (arg[4] != 4 && !(arg[3] & MAP_ANONYMOUS))
+			return -EBADF;
+		return arg[3] >> 32 == fake.shift ? 0 : fake.shift;
 	case AZ_CALL_LINUX_UNMAP:
 		count(&fake.unmaps);
 		return 0;

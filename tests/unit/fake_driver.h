@@ -18,6 +18,7 @@ struct fake_driver {
 	u32 locks, unlocks, syncs, cores;	/* a: mlock2, munlock, msync, mincore */
 	bool privileged;	/* has every capability */
 	u64 segment;		/* bytes of System V segment 7 */
+	u32 shift;		/* of all that Linux backs: log2 of the size of its pages, 0: 4 KB */
 	u32 pin_order;		/* pins taken by zaps, of this order... */
 	paddr_t pinned;		/* ...the last of them */
 	u32 pins;

@@ -5,6 +5,7 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/hugetlb.h>
 #include <linux/major.h>
 #include <linux/mman.h>
 #include <linux/security.h>
@@ -25,11 +26,13 @@ static int mapping_allowed(struct file *file, unsigned long prot, unsigned long 
 {
 	bool shared_write = (flags & MAP_TYPE) != MAP_PRIVATE && (prot & PROT_WRITE);
 
+	if ((flags & MAP_HUGETLB) && !is_file_hugepages(file))
+		return -EINVAL;
 	if (!(file->f_mode & FMODE_READ) || (shared_write && !(file->f_mode & FMODE_WRITE)))
 		return -EACCES;
 	if ((prot & PROT_EXEC) && path_noexec(&file->f_path))
 		return -EPERM;
-	if (!file->f_op->mmap || !(S_ISREG(file_inode(file)->i_mode) || is_zero_device(file)))
+	if (!file->f_op->mmap || !(S_ISREG(file_inode(file)->i_mode) || is_zero_device(file)) || is_file_hugepages(file))
 		return -ENODEV;
 	return security_mmap_file(file, prot, flags);
 }

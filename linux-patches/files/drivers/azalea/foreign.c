@@ -11,6 +11,7 @@
  */
 #define pr_fmt(fmt) "azalea: " fmt
 
+#include <linux/hugetlb.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -87,23 +88,58 @@ static bool is_lendable(u64 start, u64 length)
 	return lendable;
 }
 
-/* (address, length, prot, flags, fd, offset) */
+/* log2 of the size of a file's pages, 0: 4 KB. */
+static u32 file_shift(struct file *file)
+{
+	return is_file_hugepages(file) ? huge_page_shift(hstate_file(file)) : 0;
+}
+
+static u32 pool_shift(u32 flags)
+{
+	struct hstate *pool = flags & MAP_HUGETLB ? hstate_sizelog(flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK) : NULL;
+
+	return pool ? huge_page_shift(pool) : 0;
+}
+
+/* As file_shift(), of what is to be mapped. What else may be wrong Linux will say. */
+static int object_shift(u32 flags, int fd)
+{
+	struct file *file;
+	int ret;
+
+	if (flags & MAP_ANONYMOUS)
+		return pool_shift(flags);
+	file = fget(fd);
+	if (!file)
+		return 0;
+	ret = file_shift(file);
+	fput(file);
+	return ret;
+}
+
+/* (address, length, prot, flags and the LWK's idea of the size of pages, fd, offset) */
 long az_foreign_map(struct az_job *job, const u64 *arg)
 {
+	u32 flags = arg[3];
+	int shift = object_shift(flags, arg[4]);
 	struct pt_regs regs = {
-		.di = arg[0], .si = arg[1], .dx = arg[2], .r10 = arg[3] | MAP_FIXED, .r8 = arg[4], .r9 = arg[5],
+		.di = arg[0], .si = arg[1], .dx = arg[2], .r10 = flags | MAP_FIXED, .r8 = arg[4], .r9 = arg[5],
 	};
 	long ret;
 
 	if (!range_is_programs(arg[0], arg[1]))
 		return -EINVAL;
+	if (shift != arg[3] >> 32)
+		return shift ?: -EINVAL;
+	if (shift && (arg[0] | arg[1]) & ((1ULL << shift) - 1))
+		return -EINVAL;		/* Linux would round the length up, over what comes next */
 	ret = x64_sys_call(&regs, __NR_mmap);
 	if (IS_ERR_VALUE(ret)) {
 		mend_mirror(job->space, arg[0], arg[1]);
 		return ret;
 	}
 	if (is_lendable(arg[0], arg[1]))
-		return ret;
+		return 0;
 	if (map_mirror(job->space, arg[0], arg[1]))
 		end_program();
 	return -ENODEV;
@@ -255,16 +291,23 @@ static long shm_attach(u64 id, u64 addr, u64 prot, unsigned long *at)
 	return do_shmat(id, (char __user *)addr, flags, at, SHMLBA);
 }
 
-static u64 mapped_length(unsigned long start)
+/* Bytes from @start on, and file_shift() of what is mapped there. */
+static u64 mapped_at(unsigned long start)
 {
 	struct vm_area_struct *vma;
-	u64 length;
+	u64 found = 0;
 
 	mmap_read_lock(current->mm);
 	vma = vma_lookup(current->mm, start);
-	length = vma ? vma->vm_end - start : 0;
+	if (vma)
+		found = (vma->vm_end - start) | (vma->vm_file ? file_shift(vma->vm_file) : 0);
 	mmap_read_unlock(current->mm);
-	return length;
+	return found;
+}
+
+static u64 mapped_length(unsigned long start)
+{
+	return mapped_at(start) & PAGE_MASK;
 }
 
 /* (id, prot): Linux tells the size of a segment only to those who may attach it, so attach it for a moment, wherever there is room. */
@@ -275,7 +318,7 @@ long az_foreign_shm_size(const u64 *arg)
 
 	if (ret)
 		return ret;
-	ret = mapped_length(start);
+	ret = mapped_at(start);
 	ksys_shmdt((char __user *)start);
 	return ret;
 }
