@@ -185,6 +185,8 @@ u32 nodes_nth(u64 nodes, u64 n);
 long nodes_from_user(u64 *nodes, uaddr_t mask, u64 max_node);
 
 /* ---- migrate.c ---- */
+/* The node of the page at @addr, -ENOENT if it is not present, -EFAULT. No lock held: may forward. */
+long page_node(struct aspace *as, uaddr_t addr);
 /* The page behind @entry, at @addr, moves to @node: 0, or why it does not. REQUIRES aspace_begin() too; may drop the lock. */
 long entry_move(struct aspace *as, uaddr_t addr, u64 *entry, u32 node) REQUIRES(as->lock);
 

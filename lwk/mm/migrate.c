@@ -74,18 +74,20 @@ static u64 *entry_at(struct aspace *as, uaddr_t addr, long *why) REQUIRES(as->lo
 	return entry && pte_load(entry) ? entry : NULL;
 }
 
-/* The node of the page at @addr, or -errno. */
-static long page_node(struct aspace *as, uaddr_t addr)
+long page_node(struct aspace *as, uaddr_t addr)
 {
+	bool foreign = false;
 	u64 *entry;
 	long ret;
 
 	spin_lock(&as->lock);
 	entry = entry_at(as, addr, &ret);
 	if (entry)
-		ret = pte_load(entry) & AZ_PTE_FOREIGN ? -EBUSY : (long)frame_node(pte_frame(pte_load(entry)));
+		foreign = pte_load(entry) & AZ_PTE_FOREIGN;
+	if (entry && !foreign)
+		ret = frame_node(pte_frame(pte_load(entry)));
 	spin_unlock(&as->lock);
-	return ret;
+	return foreign ? FORWARD(AZ_CALL_LINUX_NODE, addr) : ret;
 }
 
 /* @node, where the page at @addr is then; or -errno. */

@@ -179,18 +179,13 @@ long sys_set_mempolicy(struct frame *f, int mode, uaddr_t mask, u64 max_node)
 /* The node of the page at @addr, which is made present. */
 static long node_at(struct aspace *as, uaddr_t addr)
 {
-	u64 span, *entry;
-	long node = -EFAULT;
+	long node;
 	int code;
 
 	if (aspace_fault(as, addr, 0, &code))
 		return -EFAULT;
-	spin_lock(&as->lock);
-	entry = pt_find(as->pgd, addr, &span);
-	if (entry && pte_load(entry) && !(pte_load(entry) & AZ_PTE_FOREIGN))
-		node = frame_node(pte_frame(pte_load(entry)));
-	spin_unlock(&as->lock);
-	return node;
+	node = page_node(as, addr);
+	return node < 0 ? -EFAULT : node;
 }
 
 /* What get_mempolicy() tells: a mode or a node, and nodes. */

@@ -99,6 +99,20 @@ static void show_status(const char *what, long result, const int *status)
 	puts("");
 }
 
+/* Shared memory is Linux's on every kernel. */
+static void of_shared_memory(void)
+{
+	unsigned char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *pages[4] = { p, p + PAGE, p + 2 * PAGE, p + 3 * PAGE };
+	int status[4] = { 77, 77, 77, 77 };
+
+	if (p == MAP_FAILED)
+		fail("mmap");
+	show("node of shared memory", p, MPOL_F_ADDR | MPOL_F_NODE);
+	fill(p, 4 * PAGE, 1);
+	show_status("where", syscall(SYS_move_pages, 0, 4ul, pages, NULL, status, 0), status);
+}
+
 /* To every node of the machine in turn; what is in the pages goes with them. */
 static void to_all_nodes(unsigned char *p, void **pages)
 {
@@ -172,6 +186,7 @@ int main(int argc, char **argv)
 	of_a_thread();
 	of_a_program(argv[0]);
 	of_a_range();
+	of_shared_memory();
 	moves();
 	return 0;
 }

@@ -491,6 +491,19 @@ long az_foreign_fault(struct az_twin *twin, const u64 *arg)
 	return ret;
 }
 
+/* (address): NUMA node of the page that is mapped here */
+long az_foreign_node(const u64 *arg)
+{
+	struct page *page;
+	long node;
+
+	if (!range_is_programs(arg[0] & PAGE_MASK, PAGE_SIZE) || get_user_pages_fast(arg[0] & PAGE_MASK, 1, 0, &page) != 1)
+		return -EFAULT;
+	node = page_to_nid(page);
+	put_page(page);
+	return node;
+}
+
 void az_foreign_release(struct az_space *space)
 {
 	cancel_work_sync(&space->leave);

@@ -224,6 +224,7 @@ long az_foreign_aio_setup(const u64 *arg);
 long az_foreign_aio_attach(struct az_job *job, const u64 *arg);
 long az_foreign_aio_destroy(struct az_job *job, const u64 *arg);
 long az_foreign_fault(struct az_twin *twin, const u64 *arg);
+long az_foreign_node(const u64 *arg);
 void az_foreign_release(struct az_space *space);
 static inline unsigned long az_pin_index(u64 addr, bool write)	/* in az_space.pins */
 {

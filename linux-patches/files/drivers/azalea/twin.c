@@ -476,6 +476,8 @@ static long run_special_call(struct az_twin *twin, u32 nr, const u64 *arg)
 		return is_alone();
 	case AZ_CALL_LINUX_FAULT:
 		return az_foreign_fault(twin, arg);
+	case AZ_CALL_LINUX_NODE:
+		return az_foreign_node(arg);
 	case AZ_CALL_PROGRAM:
 		return az_name_program(arg);
 	case AZ_CALL_NAME:
