@@ -2,6 +2,8 @@
 /*
  * Sockets: pairs, local and over the loopback interface, messages with vectors, ancillary data, options, and two threads
  * that talk to each other while both wait for the other's data.
+ *
+ *   sockets map    may a TCP socket be mapped?
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -9,6 +11,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -132,8 +135,18 @@ static void datagrams(void)
 	unlink("socket");
 }
 
-int main(void)
+static int map(void)
 {
+	int s = need("socket", socket(AF_INET, SOCK_STREAM, 0));
+
+	say("mmap", mmap(NULL, 4096, PROT_READ, MAP_SHARED, s, 0) == MAP_FAILED ? -1 : 0);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "map"))
+		return map();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	pairs();
 	pass_descriptor();

@@ -15,6 +15,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/net.h>
 #include <linux/secretmem.h>
 #include <linux/shm.h>
 #include <linux/syscalls.h>
@@ -101,9 +102,10 @@ static u32 pool_shift(u32 flags)
 	return pool ? huge_page_shift(pool) : 0;
 }
 
-/* As file_shift(), of what is to be mapped. What else may be wrong Linux will say. */
+/* As file_shift(), of what is to be mapped; -ENODEV: what loses pages unseen. What else may be wrong Linux will say. */
 static int object_shift(u32 flags, int fd)
 {
+	struct socket *socket;
 	struct file *file;
 	int ret;
 
@@ -112,7 +114,9 @@ static int object_shift(u32 flags, int fd)
 	file = fget(fd);
 	if (!file)
 		return 0;
-	ret = file_shift(file);
+	socket = sock_from_file(file);
+	/* TCP_ZEROCOPY_RECEIVE exchanges the pages that are mapped */
+	ret = socket && socket->type == SOCK_STREAM ? -ENODEV : file_shift(file);
 	fput(file);
 	return ret;
 }
@@ -129,6 +133,8 @@ long az_foreign_map(struct az_job *job, const u64 *arg)
 
 	if (!range_is_programs(arg[0], arg[1]))
 		return -EINVAL;
+	if (shift < 0)
+		return shift;
 	if (shift != arg[3] >> 32)
 		return shift ?: -EINVAL;
 	if (shift && (arg[0] | arg[1]) & ((1ULL << shift) - 1))
