@@ -6,6 +6,7 @@
  *   truncate                    a process changes its own files; a child that has inherited the mapping
  *   truncate threads            several threads touch what goes and comes back all the time
  *   truncate watch|change FILE  two processes: one changes FILE, the other has it mapped and looks
+ *   truncate vfork              children that share the memory come and go meanwhile
  *   truncate pins               how many pages the kernel holds for devices and the like
  */
 #include <fcntl.h>
@@ -252,6 +253,43 @@ static void threads(void)
 	unlink("common");
 }
 
+/* ---- Children that share the memory ---------------------------------------------------------------------------- */
+
+#define CHILDREN	400
+
+static void *changer(void *arg)
+{
+	int fd = *(int *)arg;
+
+	while (!__atomic_load_n(&done, __ATOMIC_RELAXED)) {
+		common[PAGE] = 1;
+		need("ftruncate", ftruncate(fd, PAGE));
+		need("ftruncate", ftruncate(fd, SIZE));
+	}
+	return NULL;
+}
+
+static void children(void)
+{
+	int fd = file("common"), status, wrong = 0;
+	pthread_t thread;
+
+	common = map(fd, RW);
+	pthread_create(&thread, NULL, changer, &fd);
+	for (int i = 0; i < CHILDREN; i++) {
+		pid_t pid = need("vfork", vfork());
+
+		if (!pid)
+			_exit(common[0]);
+		need("waitpid", waitpid(pid, &status, 0));
+		wrong += status != 0;
+	}
+	__atomic_store_n(&done, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	say("wrong", wrong);
+	unlink("common");
+}
+
 /* ---- Pins ------------------------------------------------------------------------------------------------------ */
 
 static long counter(const char *name)
@@ -304,6 +342,8 @@ int main(int argc, char **argv)
 	sigaction(SIGSEGV, &sa, NULL);
 	if (what == 't') {
 		threads();
+	} else if (what == 'v') {
+		children();
 	} else if (what == 'p') {
 		pins_go();
 		say("pins", pins());

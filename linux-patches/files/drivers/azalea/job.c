@@ -550,9 +550,8 @@ static struct az_space *job_leave_space(struct az_job *job)
 		return NULL;
 	az_twins_unbind(job);
 	mutex_lock(&jobs_lock);
-	WRITE_ONCE(job->space, NULL);
+	az_withdraw_forget(job);
 	mutex_unlock(&jobs_lock);
-	az_withdraw_barrier();
 	if (!az_space_leave(space))
 		return NULL;
 	az_mirror_quarantine(job);

@@ -58,7 +58,8 @@ struct az_job {
 	struct list_head link;		/* jobs_lock: all jobs that have created their process */
 	struct mutex lock;		/* CREATE and START happen once each */
 	struct file *file;		/* I: the job lives exactly as long; no reference */
-	struct az_space *space;		/* set once, by CREATE, CHILD, or START if it is shared with the parent; jobs_lock: NULL again at the end */
+	struct az_space *space;		/* set once, by CREATE, CHILD, or START if it is shared with the parent;
+					   jobs_lock and withdraw_lock: NULL again at the end */
 	struct az_lease *lease;		/* I from CREATE or CHILD */
 	bool forked;			/* I from CHILD: a new process, not a new program in the old one */
 	pid_t owner;			/* lock: the process that started it */
@@ -240,6 +241,6 @@ void az_withdraw_lent(struct az_space *space);
 /* Is the pin @there, found at @index, in the way of @page, which Linux has mapped there now? Then az_withdraw_stale() removes it. */
 bool az_withdraw_is_stale(struct az_space *space, unsigned long index, struct page *there, struct page *page);
 void az_withdraw_stale(struct az_space *space, u64 addr);
-void az_withdraw_barrier(void);					/* nobody uses a job any more that az_job_of_mm() no longer finds */
+void az_withdraw_forget(struct az_job *job);			/* the job has no space any more, and nobody uses it by the one it had */
 
 #endif

@@ -25,7 +25,10 @@
 #define LEAVING		XA_MARK_0	/* of pins */
 #define BATCH		32
 
-/* One question at a time. While it is held no job leaves its space, hence neither goes. Innermost of all that sleep. */
+/*
+ * One question at a time. While it is held no job leaves its space (az_withdraw_forget()), hence neither goes. Innermost of all that
+ * sleep.
+ */
 static DEFINE_MUTEX(withdraw_lock);
 
 #define for_each_job(job, mm) \
@@ -142,8 +145,9 @@ void az_withdraw_init(struct az_space *space)
 	INIT_WORK(&space->leave, leave_work);
 }
 
-void az_withdraw_barrier(void)
+void az_withdraw_forget(struct az_job *job)
 {
 	mutex_lock(&withdraw_lock);
+	WRITE_ONCE(job->space, NULL);
 	mutex_unlock(&withdraw_lock);
 }
