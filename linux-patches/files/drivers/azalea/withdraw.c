@@ -77,6 +77,17 @@ void azalea_zapped(struct vm_area_struct *vma, unsigned long start, unsigned lon
 
 /* ---- Unpinning ------------------------------------------------------------------------------------------------- */
 
+/* Takes a pin that was marked; NULL if the mapping went meanwhile, even if there is a new one with a pin that is not leaving. */
+static struct page *take_marked(struct az_space *space, unsigned long index)
+{
+	struct page *page;
+
+	xa_lock(&space->pins);
+	page = xa_get_mark(&space->pins, index, LEAVING) ? __xa_erase(&space->pins, index) : NULL;
+	xa_unlock(&space->pins);
+	return page;
+}
+
 /* Takes up to BATCH pins that are marked, of pages that the LWK has dropped; how many. */
 static int leaving_take(struct az_space *space, struct page **pages, unsigned long *indices)
 {
@@ -86,9 +97,9 @@ static int leaving_take(struct az_space *space, struct page **pages, unsigned lo
 
 	mutex_lock(&withdraw_lock);
 	xa_for_each_marked(&space->pins, index, page, LEAVING) {
-		pages[count] = xa_erase(&space->pins, index);
+		pages[count] = take_marked(space, index);
 		indices[count] = index;
-		count += pages[count] != NULL;	/* or the mapping went meanwhile */
+		count += pages[count] != NULL;
 		if (count == BATCH)
 			break;
 	}
