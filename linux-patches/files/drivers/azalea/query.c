@@ -87,11 +87,11 @@ static int ask_page(struct az_job *job, struct az_page_query *query)
 	return ret ?: query->ret;
 }
 
-/* The LWK has given a frame for a page of a file. */
+/* The LWK has given a frame for a page of a file. Whoever wants the page may be writing to that very file. */
 static int page_read(struct az_job *job, struct az_page_query *query)
 {
 	const u64 arg[] = { query->handle, query->offset, query->frame, PAGE_SIZE };
-	long ret = az_file_read(job, arg);
+	long ret = az_file_read_inside(job, arg);
 
 	query->filled = ret > 0;
 	if (query->filled)
