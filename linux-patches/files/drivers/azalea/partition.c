@@ -314,19 +314,21 @@ static void __init cpu_add(unsigned int cpu, u32 util)
 /* A comma-separated list of numbers and spans; false if it is not that. */
 static bool __init parse_list(char *text, u32 util)
 {
-	unsigned int first, last, cpu, missing = 0;
+	unsigned int first, last, cpu, missing = 0, end = min_t(u32, nr_cpu_ids, AZ_CPUS_MAX);
 	char *item;
 
 	while ((item = strsep(&text, ","))) {
 		if (!parse_span(item, &first, &last))
 			return false;
-		for (cpu = first; cpu <= last && cpu < nr_cpu_ids && az.cpu_count < AZ_CPUS_MAX; cpu++) {
+		for (cpu = first; cpu <= last && cpu < end; cpu++) {
 			if (cpu_present(cpu))
 				cpu_add(cpu, util);
 			else
 				missing++;
 		}
-		if (missing || cpu <= last)
+		if (cpu <= last && end < nr_cpu_ids)
+			complain("lwkcpus=: CPUs from %u on stay with Linux: give the LWK lower ones", end);
+		else if (missing || cpu <= last)
 			complain("lwkcpus=: not all of CPUs %u-%u are in this machine, it has %u", first, last,
 				 num_present_cpus());
 		missing = 0;
