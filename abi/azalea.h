@@ -301,7 +301,6 @@ enum az_call {
 	AZ_CALL_TRACE,			/* (physical address, length, enum az_trace_kind, length of the name) text for the trace, in LWK memory */
 	AZ_CALL_ALONE,			/* () 1 if the process has no other thread, else 0 after a moment, in which one may have ended */
 	AZ_CALL_LINUX_NODE,		/* (address) NUMA node of the page that Linux has there */
-	AZ_CALL_USER,			/* never sent: calls from here on are made by the proxy in user space */
 };
 
 #define AZ_FILE_ZERO	(1LL << 32)	/* no file: what is mapped is /dev/zero, which means memory without one */

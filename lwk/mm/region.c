@@ -257,13 +257,6 @@ bool region_join(struct regions *t, struct region *r)
 	return true;
 }
 
-struct region *region_merge(struct regions *t, uaddr_t at)
-{
-	struct region *r = region_find(t, at);
-
-	return r && r->start == at && region_join(t, r) ? r : NULL;
-}
-
 bool region_absorb(struct regions *t, const struct region *new)
 {
 	struct region *next = region_next(t, new->start), *prev = next ? next->prev : last_of(t->root);

@@ -89,8 +89,6 @@ bool region_absorb(struct regions *t, const struct region *new);
 struct region *region_split(struct regions *t, struct region *r, uaddr_t at);
 /* Joins @r to the one below it if they meet and nothing tells them apart. True: @r is no longer in the tree, and to be freed. */
 bool region_join(struct regions *t, struct region *r);
-/* Joins the regions that meet at @at in that way. Returns the one to free, or NULL. */
-struct region *region_merge(struct regions *t, uaddr_t at);
 /* Highest start of @len free bytes in [@low, @high), a multiple of @align; 0 if none. */
 uaddr_t region_gap(struct regions *t, uaddr_t low, uaddr_t high, u64 len, u64 align);
 /* Fails a check if the tree is not ordered, balanced by priority and summed up right; number of regions. */

@@ -69,7 +69,7 @@ static void borders_belong_to_the_upper_region(void **state)
 	assert_int_equal(region_check(&tree), 3);
 }
 
-static void split_and_merge(void **state)
+static void split_and_join(void **state)
 {
 	struct file_ref file = { .refs = 1 };
 	struct region *r = make(0, 10, 1), *upper;
@@ -81,18 +81,16 @@ static void split_and_merge(void **state)
 	assert_int_equal(file.refs, 2);
 	assert_int_equal(region_check(&tree), 2);
 	upper->prot = 2;
-	assert_null(region_merge(&tree, page(4)));
+	assert_false(region_join(&tree, upper));
 	upper->prot = 1;
 	upper->offset += PAGE_SIZE;
-	assert_null(region_merge(&tree, page(4)));
+	assert_false(region_join(&tree, upper));
 	upper->offset -= PAGE_SIZE;
-	assert_ptr_equal(region_merge(&tree, page(4)), upper);
+	assert_true(region_join(&tree, upper));
 	kfree(upper);
 	assert_int_equal(region_check(&tree), 1);
 	assert_int_equal(r->end, page(10));
-	assert_null(region_merge(&tree, page(0)));
-	assert_null(region_merge(&tree, page(10)));
-	assert_null(region_merge(&tree, page(5)));
+	assert_false(region_join(&tree, r));
 }
 
 static void what_is_beside_is_absorbed(void **state)
@@ -265,7 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(empty_tree, teardown),
 		cmocka_unit_test_teardown(borders_belong_to_the_upper_region, teardown),
-		cmocka_unit_test_teardown(split_and_merge, teardown),
+		cmocka_unit_test_teardown(split_and_join, teardown),
 		cmocka_unit_test_teardown(what_is_beside_is_absorbed, teardown),
 		cmocka_unit_test_teardown(resized_files_stay_where_they_are, teardown),
 		cmocka_unit_test_teardown(search_begins_where_the_last_ended, teardown),

@@ -112,7 +112,6 @@ static inline u64 az_idle_cycles(const struct az_cpu_stats *stats)
 #define AZ_ERRORS_SIZE 2048
 extern char az_errors[AZ_ERRORS_SIZE];			/* one line per mistake in lwkcpus= and lwkmem= */
 bool az_phys_is_lwk(u64 phys, u64 length);		/* wholly inside LWK memory? */
-u64 az_memory_total(void);
 
 /* topology.c */
 struct az_shifts { u32 core, package; };		/* how far an APIC id is shifted to tell cores, and packages, apart */

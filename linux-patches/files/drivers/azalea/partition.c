@@ -241,16 +241,6 @@ bool az_phys_is_lwk(u64 phys, u64 length)
 	return false;
 }
 
-u64 az_memory_total(void)
-{
-	u64 total = 0;
-	u32 i;
-
-	for (i = 0; i < az.range_count; i++)
-		total += az.range[i].size;
-	return total;
-}
-
 /* Shows the ranges in /proc/iomem, inside System RAM. */
 static int __init show_in_iomem(void)
 {
