@@ -101,7 +101,7 @@ enum az_event_to_linux {
 	AZ_EV_GONE,		/* proc: everything given back; the entry is the driver's again */
 	AZ_EV_PANIC,		/* LWK has failed; state says AZ_LWK_PANICKED */
 	AZ_EV_LOG,		/* something to read in the log */
-	AZ_EV_ANSWER,		/* proc: struct az_query or az_page_query is answered */
+	AZ_EV_ANSWER,		/* proc: struct az_query, az_page_query or az_withdraw is answered */
 };
 
 enum az_event_to_lwk {

@@ -33,7 +33,7 @@ static int ask(struct az_job *job, u32 event, u32 *asked, u32 *answered)
 	WRITE_ONCE(*asked, number);
 	if (!az_event_to_lwk(answering_cpu(job), AZ_EVENT(event, job->proc)))
 		return -EIO;
-	/* pairs with the LWK's release in proc_query() and proc_page() */
+	/* pairs with the LWK's release in proc_query(), proc_page() and proc_withdraw() */
 	wait_event(az_job_wait, smp_load_acquire(answered) == number || !az_lwk_running());
 	return READ_ONCE(*answered) == number ? 0 : -EIO;
 }
