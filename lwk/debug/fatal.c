@@ -12,6 +12,13 @@
 
 #define NAME_SIZE	128		/* longer paths are not shown */
 
+struct report {
+	struct leftover leftover;	/* Linux writes program and name */
+	char program[NAME_SIZE];
+	char name[NAME_SIZE];
+	char place[2 * NAME_SIZE];
+};
+
 /* Calls for a name into @to; what it is otherwise if Linux cannot tell. */
 static void ask_name(s64 handle, char *to, const char *otherwise)
 {
@@ -40,16 +47,19 @@ void log_fatal_signal(u32 sig, s32 code, uaddr_t addr)
 {
 	struct thread *t = current_thread();
 	uaddr_t ip = this_cpu()->frame->ip;
-	char *text = kmalloc(4 * NAME_SIZE), *name = text + NAME_SIZE, *at = name + NAME_SIZE;
+	struct report *r = kmalloc(sizeof(*r));
 
-	if (!text) {
+	if (!r) {
 		log_line("process %u thread %u: signal %u code %d at %lx, ip %lx", t->proc->pid, t->tid, sig, code, addr, ip);
 		return;
 	}
-	ask_name(-1, text, "?");
-	describe(ip, name, at, 2 * NAME_SIZE);
-	log_line("%s, process %u thread %u: signal %u code %d, ip %lx (%s)", text, t->proc->pid, t->tid, sig, code, ip, at);
-	describe(addr, name, at, 2 * NAME_SIZE);
-	log_line("%s, process %u thread %u: address %lx (%s)", text, t->proc->pid, t->tid, addr, at);
-	kfree(text);
+	ask_name(-1, r->program, "?");
+	describe(ip, r->name, r->place, sizeof(r->place));
+	log_line("%s, process %u thread %u: signal %u code %d, ip %lx (%s)", r->program, t->proc->pid, t->tid, sig, code, ip, r->place);
+	describe(addr, r->name, r->place, sizeof(r->place));
+	log_line("%s, process %u thread %u: address %lx (%s)", r->program, t->proc->pid, t->tid, addr, r->place);
+	if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
+		remains_keep(t->proc, &r->leftover);	/* its twin may still be about to write a name */
+	else
+		kfree(r);
 }

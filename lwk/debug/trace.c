@@ -21,6 +21,7 @@
 #define NR_EXECVEAT	322
 
 struct trace {
+	struct leftover leftover;
 	struct trace_call call;
 	bool open;			/* the call has begun and is being written */
 	u32 column;			/* how long its line is */
@@ -56,6 +57,13 @@ void trace_thread(struct thread *t)
 		log_line("process %u: no memory to trace thread %u: its calls are missing", t->proc->pid, t->tid);
 	else
 		__atomic_fetch_or(&t->modes, MODE_TRACED, __ATOMIC_RELAXED);
+}
+
+void trace_leave(struct thread *t)
+{
+	if (t->trace)
+		remains_keep(t->proc, &t->trace->leftover);
+	t->trace = NULL;
 }
 
 static bool is_selected(const struct az_proc *shared, u32 nr)

@@ -185,6 +185,7 @@ struct proc {
 	u64 vdso_base;			/* I */
 	u32 membarrier;			/* a: registrations of membarrier(2) */
 	struct az_registers *remains;	/* p: of threads that were killed, linked by next */
+	struct leftover *leftovers;	/* p: what twins of killed threads may still use */
 };
 
 #include "current.h"		/* current_thread(), of the architecture */
@@ -309,6 +310,13 @@ long do_rt_sigsuspend(uaddr_t set, u64 sigsetsize);
 /* ---- proc/remains.c ---- */
 /* The current thread, killed, leaves the registers with which it would have returned to the program by @f. */
 void remains_leave(struct thread *t, const struct frame *f);
+/* Begins memory of kmalloc() that a call of Linux reads or writes, behind this. If the thread is killed meanwhile, it must be kept. */
+struct leftover {
+	struct leftover *next;
+};
+
+/* Keeps it until the process is freed, when no twin is inside a call any more. */
+void remains_keep(struct proc *proc, struct leftover *l);
 void remains_free(struct proc *proc);
 
 /* ---- proc/vdso.c ---- */

@@ -47,6 +47,8 @@ struct frame;
 
 /* Called when a thread gets its slot: from now on it is traced if its process is. */
 void trace_thread(struct thread *t);
+/* The thread was killed and ends; its twin may still be reading a line. */
+void trace_leave(struct thread *t);
 /* Runs the call in @f and writes it. */
 long syscall_dispatch_traced(struct frame *f);
 /* A call that waited for a full frame (syscall/deferred.c) has this result. */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What remains of a thread that was killed with its process: its registers, for the core file that Linux may be about to write. Every
- * killed thread ends on its way back to the program, with a complete frame. They stay until Linux has the process freed.
+ * What remains of a thread that was killed with its process, until Linux has the process freed:
+ *
+ *   registers  for the core file that Linux may be about to write. Nearly every killed thread ends on its way back to the program, with a
+ *              complete frame
+ *   leftovers  memory that it had handed to its twin, which may be inside that call still and read or write there
  */
 #include "arch/x86/x86.h"
 #include "cpu.h"
@@ -31,10 +34,23 @@ void remains_leave(struct thread *t, const struct frame *f)
 	spin_unlock(&t->proc->lock);
 }
 
+void remains_keep(struct proc *proc, struct leftover *l)
+{
+	spin_lock(&proc->lock);
+	l->next = proc->leftovers;
+	proc->leftovers = l;
+	spin_unlock(&proc->lock);
+}
+
 void remains_free(struct proc *proc)
 {
 	struct az_registers *r;
+	struct leftover *l;
 
+	while ((l = proc->leftovers)) {
+		proc->leftovers = l->next;
+		kfree(l);
+	}
 	while ((r = proc->remains)) {
 		proc->remains = (struct az_registers *)r->next;
 		kfree(r);

@@ -201,7 +201,9 @@ void thread_exit(u32 status)
 	cpu->user = NULL;
 	cpu_load_aspace(NULL);
 	cputime_end(t);
-	if (!killed)	/* while we still count: when all have left, Linux may give the slot to another program */
+	if (killed)
+		trace_leave(t);
+	else		/* while we still count: when all have left, Linux may give the slot to another program */
 		slot_exit(t->slot, t->slot_index, status);
 	spin_lock(&proc->lock);
 	while (!list_empty(&t->sigqueue)) {
