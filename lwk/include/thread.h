@@ -346,6 +346,9 @@ void exec_main(void *arg);
 /* ---- proc/signal.c ---- */
 /* Queues Linux's siginfo for @t; a full memory drops the information, not the signal. */
 void signal_post(struct thread *t, const u8 info[128]);
+/* Around telling Linux what actions signals have, and around copying what both know of them: one thread at a time. Forwards in between. */
+void signal_tell_begin(struct proc *proc);
+void signal_tell_end(struct proc *proc);
 /* Before another program takes over: what is ignored Linux ignores again. */
 void signal_disclaim(struct proc *proc);
 /* A fault of the program itself: delivered even if blocked or ignored, then by default action. */

@@ -182,7 +182,7 @@ static long fork_prepare(struct frame *f, const struct clone_args *a, struct pro
 	return ret;
 }
 
-long fork_process(struct frame *f, const struct clone_args *a)
+static long fork_it(struct frame *f, const struct clone_args *a)
 {
 	struct aspace *as = current_thread()->proc->aspace;
 	u64 flags = (a->flags & ~(u64)PROXY_DOES_NOT) | a->exit_signal << EXIT_SIGNAL_SHIFT;
@@ -190,8 +190,6 @@ long fork_process(struct frame *f, const struct clone_args *a)
 	u32 id, tid;
 	long pid;
 
-	if (a->flags & NOT_SUPPORTED)
-		return -EINVAL;
 	pid = fork_prepare(f, a, &child);
 	if (pid)
 		return pid == -ENOMEM ? -ENOMEM : -EAGAIN;
@@ -210,6 +208,26 @@ long fork_process(struct frame *f, const struct clone_args *a)
 	else if (a->flags & CLONE_PARENT_SETTID)
 		copy_to_user(a->parent_tid, &tid, sizeof(tid));
 	return pid;
+}
+
+/*
+ * The LWK copies the actions of signals first, Linux much later; no other thread changes them in between. But for vfork(2), where the call
+ * lasts until the child executes a program or ends: others may want to change actions until then, and a new program begins with what
+ * Linux says is ignored.
+ */
+long fork_process(struct frame *f, const struct clone_args *a)
+{
+	struct proc *proc = current_thread()->proc;
+	long ret;
+
+	if (a->flags & NOT_SUPPORTED)
+		return -EINVAL;
+	if (a->flags & CLONE_VFORK)
+		return fork_it(f, a);
+	signal_tell_begin(proc);
+	ret = fork_it(f, a);
+	signal_tell_end(proc);
+	return ret;
 }
 
 /* ---- exec ---- */

@@ -28,7 +28,7 @@ struct teller {
 	struct thread *thread;
 };
 
-static void tell_begin(struct proc *proc)
+void signal_tell_begin(struct proc *proc)
 {
 	struct teller me = { .thread = current_thread() };
 
@@ -44,7 +44,7 @@ static void tell_begin(struct proc *proc)
 	spin_unlock(&proc->lock);
 }
 
-static void tell_end(struct proc *proc)
+void signal_tell_end(struct proc *proc)
 {
 	struct list *at;
 
@@ -115,7 +115,7 @@ static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new,
 	u64 class;
 	long ret = 0;
 
-	tell_begin(proc);
+	signal_tell_begin(proc);
 	*old = signal_action(proc, sig);
 	class = proc->claims[sig - 1] ? CLASS_HANDLER : handler_class(new->handler);
 	if (class != told_class(proc, sig, old->handler) || told_flags(sig, new) != told_flags(sig, old) || proc->claimed & SIGBIT(sig))
@@ -127,7 +127,7 @@ static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new,
 		spin_unlock(&proc->lock);
 		proc->claimed &= ~SIGBIT(sig);
 	}
-	tell_end(proc);
+	signal_tell_end(proc);
 	return ret;
 }
 
@@ -248,23 +248,23 @@ static void claim_tell(struct proc *proc, u32 sig, bool claim)
 
 static void claim_signals(struct proc *proc, u64 set, bool claim)
 {
-	tell_begin(proc);
+	signal_tell_begin(proc);
 	for (u32 sig = 1; sig <= 64; sig++) {
 		if (set & SIGBIT(sig) && claim_changes(proc, sig, claim))
 			claim_tell(proc, sig, claim);
 	}
-	tell_end(proc);
+	signal_tell_end(proc);
 }
 
 void signal_disclaim(struct proc *proc)
 {
-	tell_begin(proc);
+	signal_tell_begin(proc);
 	for (u32 sig = 1; sig <= 64; sig++) {
 		if (proc->claimed & SIGBIT(sig) && signal_action(proc, sig).handler == SIG_IGN)
 			FORWARD(NR_RT_SIGACTION, sig, CLASS_IGNORE, 0);
 	}
 	proc->claimed = 0;
-	tell_end(proc);
+	signal_tell_end(proc);
 }
 
 static long take_wanted(struct thread *t, u64 set, uaddr_t info_addr)

@@ -412,11 +412,61 @@ static void known_flags(void)
 	signal(SIGUSR2, SIG_DFL);
 }
 
-int main(void)
+/* ---- handlers fork: processes are made while another thread changes an action ------------------------------------ */
+
+#define CHILDREN	60
+
+static int done;
+
+static void *changer(void *arg)
+{
+	while (!__atomic_load_n(&done, __ATOMIC_RELAXED)) {
+		signal(SIGUSR1, SIG_IGN);
+		set(SIGUSR1, go_on, 0);
+	}
+	return arg;
+}
+
+/* What a process believes of its action is what happens to it. */
+static int as_believed(void)
+{
+	struct sigaction action;
+
+	caught = 0;
+	sigaction(SIGUSR1, NULL, &action);
+	kill(getpid(), SIGUSR1);
+	return action.sa_handler == SIG_IGN ? !caught : caught == SIGUSR1;
+}
+
+static void forks(void)
+{
+	int status, wrong = 0;
+	pthread_t thread;
+
+	set(SIGUSR1, go_on, 0);
+	pthread_create(&thread, NULL, changer, NULL);
+	for (int i = 0; i < CHILDREN; i++) {
+		pid_t pid = need("fork", fork());
+
+		if (!pid)
+			_exit(!as_believed());
+		need("waitpid", waitpid(pid, &status, 0));
+		wrong += status != 0;
+	}
+	__atomic_store_n(&done, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	say("wrong", wrong);
+}
+
+int main(int argc, char **argv __attribute__((unused)))
 {
 	stack_t stack = { .ss_sp = alternate, .ss_size = sizeof(alternate) };
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1) {
+		forks();
+		return 0;
+	}
 	need("sigaltstack", sigaltstack(&stack, NULL));
 	faults();
 	bus();
