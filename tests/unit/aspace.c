@@ -155,7 +155,7 @@ static void deep_stacks(void **state)
 	assert_int_equal(as->mapped, 16 * MB);
 	assert_int_equal(fault(top - 3000 * MB, FAULT_WRITE), 0);
 	assert_int_equal(as->mapped, 3000 * MB);
-	assert_int_equal(resident, 32 * PAGE_SIZE);
+	assert_int_equal(used.resident, 32 * PAGE_SIZE);
 	aspace_set_limits(as, 3001 * MB, ~0ULL);
 	assert_int_equal(fault(top - 3000 * MB - 1, FAULT_WRITE), 0);	/* by a page only */
 	assert_int_equal(as->mapped, 3000 * MB + PAGE_SIZE);
