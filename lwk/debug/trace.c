@@ -5,7 +5,7 @@
  * order, and a call that hangs can be seen hanging.
  *
  * Threads of processes that are not traced never come here: the choice is in the CPU's system-call entry, which changes with the thread
- * (x86_choose_entry()).
+ * (x86_load_modes()).
  */
 #include "arch/x86/x86.h"
 #include "cpu.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Traps and interrupts, after entry.S has saved the registers. A trap from a program becomes a page made present or a signal; a trap
- * in the kernel is either a user copy with a fix-up or a failed check. Interrupts are taken only in user mode and in the idle loop.
+ * in the kernel is either a user copy with a fix-up or a failed check. Interrupts are taken in user mode, in the
+ * idle loop, and where long work lets them in (thread_goes_on).
  */
 #include "arch/x86/asm.h"
 #include "arch/x86/x86.h"
