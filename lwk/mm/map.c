@@ -376,6 +376,7 @@ static long map_any(struct aspace *as, struct request *rq)
 {
 	const struct map_args *a = rq->args;
 	long ret = rq->shift > SHIFT_MAX ? -EINVAL : check_args(a, rq->shift, &rq->len);
+
 	if (ret)
 		return refuse(rq, ret);
 	request_flags(rq);
