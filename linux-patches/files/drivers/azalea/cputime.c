@@ -7,6 +7,8 @@
  * A process is credited before each of its calls that can show or use CPU time, when a thread ends, and at least once a
  * second, so what others see of it is at most that old. Linux looks for expired timers of a task only while the task runs, and a twin
  * sleeps while its thread computes: whoever is found with one is sent to look. Until the next one can expire, no more is done.
+ *
+ * What else getrusage(2) tells, the peak of the program's memory, is handed to Linux at the same places.
  */
 #include <linux/math64.h>
 #include <linux/posix-timers.h>

@@ -246,20 +246,18 @@ static struct page *pinned_page(struct az_space *space, unsigned long index)
 	return page;
 }
 
-/* As in az_unpin(), every page that the LWK may write is dirty: those from index @first to @last, of one file or, if NULL, of all. */
-static void dirty_pins(struct az_space *space, unsigned long first, unsigned long last, struct address_space *of)
+/* As in az_unpin(), every page of [@start, @end) that the LWK may write is dirty. */
+static void dirty_pins(struct az_space *space, u64 start, u64 end)
 {
-	unsigned long index;
+	unsigned long index, last = az_pin_index(end - 1, true);
 	struct page *page;
 
-	xa_for_each_range(&space->pins, index, page, first, last) {
+	xa_for_each_range(&space->pins, index, page, az_pin_index(start, false), last) {
 		page = index & 1 ? pinned_page(space, index) : NULL;
 		if (!page)
 			continue;
-		if (!of || page_mapping(page) == of)
-			set_page_dirty_lock(page);
+		set_page_dirty_lock(page);
 		put_page(page);
-		cond_resched();
 	}
 }
 
@@ -270,8 +268,30 @@ long az_foreign_sync(struct az_job *job, const u64 *arg)
 
 	if (!range_is_programs(arg[0], arg[1]))
 		return -EINVAL;
-	dirty_pins(job->space, az_pin_index(arg[0], false), az_pin_index(arg[0] + arg[1] - 1, true), NULL);
+	dirty_pins(job->space, arg[0], arg[0] + arg[1]);
 	return x64_sys_call(&regs, __NR_msync);
+}
+
+/* What stacks on other file systems has another file mapped (vma_set_file()). */
+static bool maps(const struct vm_area_struct *vma, const struct file *file)
+{
+	const struct file *mapped = vma->vm_file;
+
+	return mapped && (mapped->f_mapping == file->f_mapping || file_inode(mapped) == d_real_inode(file->f_path.dentry));
+}
+
+/* Dirties what is mapped shared of @file or, if NULL, of all files. */
+static void flush_mappings(struct az_space *space, const struct file *file)
+{
+	VMA_ITERATOR(vmi, current->mm, AZ_USER_START);
+	struct vm_area_struct *vma;
+
+	mmap_read_lock(current->mm);
+	for_each_vma_range(vmi, vma, AZ_USER_END) {
+		if (!azalea_is_mirror(vma) && (!file || maps(vma, file)))
+			dirty_pins(space, vma->vm_start, vma->vm_end);
+	}
+	mmap_read_unlock(current->mm);
 }
 
 void az_foreign_flush(struct az_space *space, int fd)
@@ -279,13 +299,13 @@ void az_foreign_flush(struct az_space *space, int fd)
 	struct fd f = fdget(fd);
 
 	if (f.file)
-		dirty_pins(space, 0, ULONG_MAX, f.file->f_mapping);
+		flush_mappings(space, f.file);
 	fdput(f);
 }
 
 void az_foreign_flush_all(struct az_space *space)
 {
-	dirty_pins(space, 0, ULONG_MAX, NULL);
+	flush_mappings(space, NULL);
 }
 
 /* ---- System V segments ----------------------------------------------------------------------------------------- */
