@@ -5,7 +5,6 @@
  */
 #include <fcntl.h>
 #include <linux/mman.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -14,28 +13,12 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "touch.h"
 
 #define PAGE	4096ul
 #define MB	(1ul << 20)
 #define LARGE	(2 * MB)
 #define RW	(PROT_READ | PROT_WRITE)
-
-static sigjmp_buf back;
-
-static void handler(int sig)
-{
-	siglongjmp(back, sig);
-}
-
-/* The signal that touching the byte gives, 0 for none. */
-static int touching(volatile unsigned char *p)
-{
-	int sig = sigsetjmp(back, 1);
-
-	if (!sig)
-		*p = *p;
-	return sig;
-}
 
 static int is_large(const void *p)
 {
@@ -98,16 +81,16 @@ static void divided(unsigned char *p, int fd)
 	say("to the middle of a page", mremap(p, LARGE, LARGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 8 * MB + PAGE) == MAP_FAILED ? -1 : 0);
 	ok("as before", is_filled(p, 6 * MB, 1));
 	say("mprotect", mprotect(p, LARGE, PROT_READ));
-	printf("touching: %d %d\n", touching(p), touching(p + LARGE));
+	printf("touching: %d %d\n", writing(p), writing(p + LARGE));
 	say("mprotect", mprotect(p, LARGE, RW));
 	say("munmap", munmap(p + LARGE, LARGE));
-	printf("touching: %d %d %d\n", touching(p + LARGE - 1), touching(p + LARGE), touching(p + 2 * LARGE));
+	printf("touching: %d %d %d\n", writing(p + LARGE - 1), writing(p + LARGE), writing(p + 2 * LARGE));
 	read_into_hole(p + LARGE, p, fd);
 	q = mremap(p + 2 * LARGE, LARGE, LARGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + LARGE);
 	ok("moved", q == p + LARGE && p[LARGE] == ((2 * LARGE * 2654435761u + 1) >> 13 & 255));
-	printf("touching: %d %d\n", touching(q), touching(q + LARGE));
+	printf("touching: %d %d\n", writing(q), writing(q + LARGE));
 	ok("smaller", mremap(p, 2 * LARGE, LARGE - PAGE, 0) == p);
-	printf("touching: %d %d\n", touching(p + LARGE - 1), touching(p + LARGE));
+	printf("touching: %d %d\n", writing(p + LARGE - 1), writing(p + LARGE));
 	say("munmap", munmap(p, LARGE));
 }
 
@@ -119,7 +102,7 @@ static void lost(int fd)
 	fill(p, 8 * MB, 2);
 	ok("seen twice", is_filled(q, 8 * MB, 2));
 	say("shorter", ftruncate(fd, 4 * MB));
-	printf("touching: %d %d %d\n", touching(p + 4 * MB - 1), touching(p + 4 * MB), touching(q + 6 * MB));
+	printf("touching: %d %d %d\n", writing(p + 4 * MB - 1), writing(p + 4 * MB), writing(q + 6 * MB));
 	say("longer", ftruncate(fd, 8 * MB));
 	ok("zeros", is_zero(p + 4 * MB, 4 * MB) && is_zero(q + 4 * MB, 4 * MB));
 	fill(p, 8 * MB, 3);
@@ -174,7 +157,7 @@ static void of_a_segment(void)
 	say("shmat in the middle of a page", shmat(id, p + PAGE, SHM_REMAP) == (void *)-1 ? -1 : 0);
 	say("shmdt", shmdt(q));
 	say("shmdt", shmdt(p));
-	printf("touching: %d\n", touching(p));
+	printf("touching: %d\n", writing(p));
 	say("IPC_RMID", shmctl(id, IPC_RMID, NULL));
 }
 
@@ -195,7 +178,7 @@ static void of_nothing(void)
 
 int main(void)
 {
-	struct sigaction sa = { .sa_handler = handler };
+	struct sigaction sa = { .sa_handler = caught_by_touch };
 
 	sigaction(SIGBUS, &sa, NULL);
 	sigaction(SIGSEGV, &sa, NULL);

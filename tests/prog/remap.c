@@ -4,13 +4,13 @@
  * give. Needs an empty, writable current directory.
  */
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "say.h"
+#include "touch.h"
 
 #define PAGE	4096ul
 #define MB	(1ul << 20)
@@ -20,23 +20,6 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
-
-static sigjmp_buf back;
-
-static void handler(int sig)
-{
-	siglongjmp(back, sig);
-}
-
-/* 0, or the signal that reading gives. */
-static int reads(volatile unsigned char *p)
-{
-	int sig = sigsetjmp(back, 1);
-
-	if (!sig)
-		(void)*p;
-	return sig;
-}
 
 /* Address space that nobody uses, 2 MB aligned. */
 static unsigned char *room(size_t size)
@@ -105,7 +88,7 @@ static void in_place(void)
 	ok("the old contents", is_filled(p, 4 * MB, 1));
 	ok("zeros behind", is_zero(p + 4 * MB, 2 * MB));
 	ok("shrinks", move(p, 6 * MB, 2 * MB + 1, 0, 0) == p);
-	printf("ends: %d %d\n", reads(p + 2 * MB + PAGE - 1), reads(p + 2 * MB + PAGE));
+	printf("ends: %d %d\n", reading(p + 2 * MB + PAGE - 1), reading(p + 2 * MB + PAGE));
 	ok("grows again", move(p, 2 * MB + PAGE, 3 * MB, MREMAP_MAYMOVE, 0) == p);
 	ok("what was cut off is zero", is_zero(p + 2 * MB + PAGE, MB - PAGE));
 	ok("the rest is there", is_filled(p, 2 * MB + PAGE, 1));
@@ -121,12 +104,12 @@ static void moving(void)
 	q = move(p, 4 * MB, 9 * MB, MREMAP_MAYMOVE, 0);
 	ok("moves", q != MAP_FAILED && q != p);
 	ok("with its contents", is_filled(q, 4 * MB, 2) && is_zero(q + 4 * MB, 5 * MB));
-	printf("the old place: %d\n", reads(p));
+	printf("the old place: %d\n", reading(p));
 	ok("to an odd place", move(q, 4 * MB, 4 * MB, MREMAP_MAYMOVE | MREMAP_FIXED, base + 5 * PAGE) == base + 5 * PAGE);
 	ok("all of it", is_filled(base + 5 * PAGE, 4 * MB, 2));
-	printf("the old place: %d %d\n", reads(q), reads(q + 4 * MB));
+	printf("the old place: %d %d\n", reading(q), reading(q + 4 * MB));
 	ok("a part of it", move(base + 5 * PAGE + MB, MB, MB, MREMAP_MAYMOVE | MREMAP_FIXED, base + 16 * MB) == base + 16 * MB);
-	ok("the part", memcmp(base + 16 * MB, base + 5 * PAGE, 16) != 0 && reads(base + 5 * PAGE + MB) == SIGSEGV);
+	ok("the part", memcmp(base + 16 * MB, base + 5 * PAGE, 16) != 0 && reading(base + 5 * PAGE + MB) == SIGSEGV);
 	ok("over something", move(base + 16 * MB, MB, MB / 2, MREMAP_MAYMOVE | MREMAP_FIXED, base + 6 * PAGE) == base + 6 * PAGE);
 	ok("writes", (base[6 * PAGE] = 3) == 3 && base[6 * PAGE] == 3);
 	ok("page before stays", is_filled(base + 5 * PAGE, PAGE, 2));
@@ -195,14 +178,14 @@ static void files(void)
 	ok("shared file", q == base + 3 * MB && q[3 * PAGE] == 88 && whole[3 * PAGE] == 88);
 	q[20 * PAGE] = 99;
 	ok("others see it", whole[20 * PAGE] == 99);
-	printf("the old place: %d\n", reads(p));
+	printf("the old place: %d\n", reading(p));
 	ok("written to the old place", map_at(p, PAGE, RW, ANON, -1)[0] == 0);
 	ok("it grows", move(q, 32 * PAGE, 40 * PAGE, 0, 0) == MAP_FAILED || !memcmp(q + 32 * PAGE, whole + 32 * PAGE, 8 * PAGE));
 	munmap(base + 4 * MB, MB);
 	p = map_at(base + 4 * MB, 2 * PAGE, RW, MAP_SHARED, fd);
 	munmap(p + 2 * PAGE, 8 * PAGE);
 	ok("shared grows in place", move(p, 2 * PAGE, 8 * PAGE, 0, 0) == p && !memcmp(p, whole, 8 * PAGE));
-	ok("shrinks", move(p, 8 * PAGE, PAGE, 0, 0) == p && reads(p + PAGE) == SIGSEGV);
+	ok("shrinks", move(p, 8 * PAGE, PAGE, 0, 0) == p && reading(p + PAGE) == SIGSEGV);
 	close(fd);
 }
 
@@ -226,7 +209,7 @@ static void twice(unsigned char *p, size_t size)
 
 int main(void)
 {
-	struct sigaction sa = { .sa_handler = handler };
+	struct sigaction sa = { .sa_handler = caught_by_touch };
 	int fd;
 
 	sigaction(SIGSEGV, &sa, NULL);

@@ -8,7 +8,6 @@
  *   shared write FILE    fills FILE on a disk through memory, has it written, and fills it again, in all ways there are
  */
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -17,36 +16,11 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "touch.h"
 
 #define PAGE	4096ul
 #define MB	(1ul << 20)
 #define RW	(PROT_READ | PROT_WRITE)
-
-static sigjmp_buf back;
-
-static void handler(int sig)
-{
-	siglongjmp(back, sig);
-}
-
-/* The signal that reading the byte gives, 0 for none. */
-static int reading(volatile unsigned char *p)
-{
-	int sig = sigsetjmp(back, 1);
-
-	if (!sig)
-		(void)*p;
-	return sig;
-}
-
-static int writing(volatile unsigned char *p)
-{
-	int sig = sigsetjmp(back, 1);
-
-	if (!sig)
-		*p = *p;
-	return sig;
-}
 
 static unsigned char *map(size_t size, int prot, int flags, int fd, off_t offset)
 {
@@ -238,7 +212,7 @@ static void reorder(void)
 
 int main(int argc, char **argv)
 {
-	struct sigaction sa = { .sa_handler = handler };
+	struct sigaction sa = { .sa_handler = caught_by_touch };
 	int fd, memory = need("memfd", memfd_create("test", 0));
 
 	sigaction(SIGSEGV, &sa, NULL);

@@ -5,7 +5,6 @@
  *   sysv                 all of it in one process
  *   sysv leave|take KEY  two processes: one leaves a segment with a pattern, the other finds and removes it
  */
-#include <setjmp.h>
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -15,25 +14,10 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "touch.h"
 
 #define PAGE	4096ul
 #define SIZE	(3 * PAGE + 100)
-
-static sigjmp_buf back;
-
-static void handler(int sig)
-{
-	siglongjmp(back, sig);
-}
-
-static int writing(volatile unsigned char *p)
-{
-	int sig = sigsetjmp(back, 1);
-
-	if (!sig)
-		*p = *p;
-	return sig;
-}
 
 static long attached(int id)
 {
@@ -121,7 +105,7 @@ static void one_process(void)
 
 int main(int argc, char **argv)
 {
-	struct sigaction sa = { .sa_handler = handler };
+	struct sigaction sa = { .sa_handler = caught_by_touch };
 	unsigned char *p;
 	int id;
 
