@@ -34,4 +34,7 @@
 #define ERESTARTNOHAND		514
 #define ERESTART_RESTARTBLOCK	516
 
+/* Is it one of those, which say that a signal came before the call had done anything? */
+#define must_restart(ret)	((ret) <= -ERESTARTSYS && (ret) >= -ERESTART_RESTARTBLOCK)
+
 #endif

@@ -77,7 +77,7 @@ static long access_check(const struct region *r, u32 access, int *si_code)
 static long forward_failed(long err)
 {
 	/* a file system may be interrupted by a signal; only of a process that ends is nothing known about what Linux still does */
-	if (err == -EINTR || (err <= -ERESTARTSYS && err >= -ERESTART_RESTARTBLOCK))
+	if (err == -EINTR || must_restart(err))
 		return thread_goes_on() ? AGAIN : -EINTR;
 	return err == -ENOMEM ? -ENOMEM : -EIO;
 }

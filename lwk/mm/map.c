@@ -62,11 +62,6 @@ static u32 large_shift(const struct map_args *a)
 	return is_anonymous(a) && (a->flags & MAP_HUGETLB) ? LARGE_SHIFT : 0;
 }
 
-static u64 unit_of(u32 shift)
-{
-	return shift ? 1ULL << shift : PAGE_SIZE;
-}
-
 static long check_type(const struct map_args *a)
 {
 	u32 type = a->flags & MAP_TYPE;

@@ -59,10 +59,16 @@ static inline bool policy_is_same(const struct policy *a, const struct policy *b
 	return a->mode == b->mode && a->flags == b->flags && a->home == b->home && a->nodes == b->nodes && a->asked == b->asked;
 }
 
+/* Bytes of a page whose size is given as in file_ref. */
+static inline u64 unit_of(u32 shift)
+{
+	return shift ? 1ULL << shift : PAGE_SIZE;
+}
+
 /* Where it begins and ends, and what is done to a part of it, is a multiple of this. */
 static inline u64 region_unit(const struct region *r)
 {
-	return r->file && r->file->shift ? 1ULL << r->file->shift : PAGE_SIZE;
+	return r->file ? unit_of(r->file->shift) : PAGE_SIZE;
 }
 
 /* All regions of an address space. All zero: none. */

@@ -31,11 +31,6 @@ static long call(struct frame *f, u32 nr)
 	return sys_getcpu(f->di, f->si, 0);
 }
 
-static bool must_restart(long ret)
-{
-	return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK;
-}
-
 bool x86_vsyscall(struct frame *f)
 {
 	u64 place = f->ip - VSYSCALL;
