@@ -12,8 +12,6 @@
  *   mincore                  what is present beyond what was asked for is open: only the errors are told
  *   execute-only memory      can be read where the processor or the kernel has no protection keys: PROT_EXEC comes with PROT_READ
  *   MADV_WILLNEED            a Linux without swap refuses it for anonymous memory: not asked for
- *   truncation under a shared mapping does not reach a program on the LWK (docs/limits.md), nor does MADV_REMOVE by another mapping:
- *                            files only grow, and nothing is removed from them
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -369,7 +367,7 @@ static void op_advise(void)
 	long advice = pick_of(MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_DONTNEED, MADV_DONTNEED, MADV_DONTNEED,
 			      MADV_DONTNEED, MADV_FREE, MADV_FREE, MADV_NORMAL, MADV_NORMAL, MADV_DONTFORK, MADV_DOFORK, MADV_HUGEPAGE,
 			      MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT,
-			      22, 22, 23, 23, 23, 24, MADV_MERGEABLE, 1234);
+			      MADV_REMOVE, MADV_REMOVE, 22, 22, 23, 23, 23, 24, MADV_MERGEABLE, 1234);
 
 	t_str(" advise");
 	t_range(r);
@@ -525,18 +523,34 @@ static void op_file_check(void)
 	t_buffer(ret > 0 ? ret : 0);
 }
 
-static void op_file_grow(void)
+static void op_file_size(void)
 {
 	int file = pick(FILES);
 
-	shared_bytes[file] += pick(3 * PAGE);
+	shared_bytes[file] = chance(50) ? shared_bytes[file] + pick(3 * PAGE) : pick(SHARED_MOST);
 	if (shared_bytes[file] > SHARED_MOST)
 		shared_bytes[file] = SHARED_MOST;
 	shared_used[file] = true;
-	t_str(" file-grow");
+	t_str(" file-size");
 	t_arg("file", file);
 	t_arg("bytes", shared_bytes[file]);
 	t_ret("ret", raw(ftruncate, shared_file[file], shared_bytes[file]));
+}
+
+static void op_file_allocate(void)
+{
+	int file = pick(FILES), hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	int mode = pick_of(hole, hole, hole, FALLOC_FL_KEEP_SIZE, 0, FALLOC_FL_ZERO_RANGE, FALLOC_FL_PUNCH_HOLE);
+	long offset = pick(SHARED_BYTES), n = 1 + pick(6 * PAGE);
+
+	shared_used[file] = true;
+	t_str(" file-allocate");
+	t_arg("file", file);
+	t_arg("mode", mode);
+	t_arg("offset", offset);
+	t_arg("bytes", n);
+	if (!t_ret("ret", raw(fallocate, shared_file[file], mode, offset, n)) && !mode && offset + n > shared_bytes[file])
+		shared_bytes[file] = offset + n;
 }
 
 static void op_lock(void)
@@ -655,7 +669,8 @@ static const struct operation operations[] = {
 	{ 14, op_map_private }, { 5, op_map_shared }, { 8, op_map_constant }, { 6, op_map_file }, { 1, op_map_read_only },
 	{ 8, op_unmap }, { 10, op_protect }, { 12, op_remap }, { 12, op_advise }, { 16, op_write }, { 10, op_look },
 	{ 6, op_pipe_out }, { 6, op_pipe_in }, { 4, op_vector }, { 3, op_file_in }, { 3, op_file_out }, { 2, op_file_check },
-	{ 2, op_file_grow }, { 5, op_lock }, { 2, op_present }, { 3, op_sync }, { 3, op_break }, { 1, op_fork }, { 3, op_wrong },
+	{ 3, op_file_size }, { 3, op_file_allocate }, { 5, op_lock }, { 2, op_present }, { 3, op_sync }, { 3, op_break }, { 1, op_fork },
+	{ 3, op_wrong },
 };
 
 static void memory_op(int index)
