@@ -300,6 +300,13 @@ static void *thread(void *unused)
 	return unused;
 }
 
+static int links(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? -1 : (int)st.st_nlink;
+}
+
 #define THREADS	3
 
 static void folders(void)
@@ -308,13 +315,13 @@ static void folders(void)
 	int i;
 
 	closefrom(3);
-	printf("threads: %d\n", entries("/proc/self/task", ""));
+	printf("threads: %d, links %d\n", entries("/proc/self/task", ""), links("/proc/self/task"));
 	printf("descriptors: %d\n", entries("/proc/self/fd", ""));
 	pthread_barrier_init(&barrier, NULL, THREADS + 1);
 	for (i = 0; i < THREADS; i++)
 		pthread_create(&t[i], NULL, thread, NULL);
 	pthread_barrier_wait(&barrier);
-	printf("threads: %d\n", entries("/proc/self/task", ""));
+	printf("threads: %d, links %d\n", entries("/proc/self/task", ""), links("/proc/self/task"));
 	slurp("/proc/self/status");
 	printf("status: %ld\n", number_of("Threads:"));
 	slurp("/proc/thread-self/status");

@@ -4,8 +4,9 @@
  * opens a file of /proc that describes a process of the LWK, he sees what the LWK has, not the proxy.
  *
  * Linux calls azalea_view() for every file it opens (a hook in fs/open.c), before the file system's own open. The file stays what
- * it is (name, inode, owner, mode); only where its text comes from changes. So stat, access and directories need nothing, and it does
- * not matter which call opened it. Directories keep their entries except those that the program should not see.
+ * it is (name, inode, owner, mode); only where its text comes from changes. So access and most of stat need nothing, and it does not
+ * matter which call opened it. Directories keep their entries except those that the program should not see. The links of /proc/#/task
+ * alone say something of what is in it: a hook in fs/proc/base.c asks how many threads there are.
  */
 #include <linux/azalea.h>
 #include <linux/file.h>
@@ -240,7 +241,7 @@ static const struct file_operations directory_operations = {
 	.release = directory_release,
 };
 
-/* ---- The hook -------------------------------------------------------------------------------------------------- */
+/* ---- The hooks ------------------------------------------------------------------------------------------------- */
 
 static bool concerns_job(struct file *file, const struct view *view, u32 pid)
 {
@@ -268,6 +269,19 @@ void azalea_view(struct file *file)
 	view = view_find(file, number);
 	if (view && concerns_job(file, view, number[0]))
 		file->f_op = view->show ? &text_operations : &directory_operations;
+}
+
+int azalea_threads(struct task_struct *task)
+{
+	struct mm_struct *mm = get_task_mm(task);
+	struct az_job *job = mm ? az_job_look(mm) : NULL;
+	int threads = job ? READ_ONCE(az_job_proc(job)->threads) : get_nr_threads(task);
+
+	if (job)
+		az_job_look_away();
+	if (mm)
+		mmput(mm);
+	return threads;
 }
 
 /* ---- For the texts --------------------------------------------------------------------------------------------- */

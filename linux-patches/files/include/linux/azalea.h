@@ -21,6 +21,7 @@ void azalea_exit(void);				/* the calling thread exits and still has its memory 
 /* This one is the scheduler's, for the driver. */
 bool azalea_account_user_time(struct task_struct *p, u64 ns, unsigned long faults);
 void azalea_view(struct file *file);		/* just before a file is opened: may have the LWK describe itself in it */
+int azalea_threads(struct task_struct *task);	/* of its process: the program's if it is one of the LWK. May sleep */
 bool azalea_is_twin(void);			/* the calling thread carries out calls of an LWK program */
 bool azalea_is_mirror(const struct vm_area_struct *vma);	/* maps memory of an LWK program */
 bool azalea_limits(const struct mm_struct *mm);	/* the LWK enforces RLIMIT_AS and RLIMIT_DATA there */
@@ -35,6 +36,7 @@ static inline void azalea_reserve_memory(void) { }
 static inline bool azalea_refuses_cpu(unsigned int cpu) { return false; }
 static inline void azalea_exit(void) { }
 static inline void azalea_view(struct file *file) { }
+#define azalea_threads(task) get_nr_threads(task)
 static inline bool azalea_is_twin(void) { return false; }
 static inline bool azalea_is_mirror(const struct vm_area_struct *vma) { return false; }
 static inline bool azalea_limits(const struct mm_struct *mm) { return false; }
