@@ -100,7 +100,7 @@ static void untouched_file(void)
 {
 	enum { SIZE = 4 * MB, MIDDLE = 2 * MB, BEFORE = 1500, LENGTH = 3000 };
 	char *place = (char *)(((uintptr_t)take(3 * SIZE) + MIDDLE - 1) & -(uintptr_t)MIDDLE), *map, *path = malloc(LENGTH + 1);
-	int fd = need("open", open(name, O_RDWR | O_CREAT | O_TRUNC, 0600)), i;
+	int fd = need("open", open(name, O_RDWR | O_CREAT | O_TRUNC, 0600)), from = need("open", open(name, O_RDONLY | flags)), i;
 	struct iovec part = { 0 };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 	int sockets[2];
@@ -110,18 +110,19 @@ static void untouched_file(void)
 		memcpy(path + i, "./", 2);
 	strcpy(path + LENGTH - strlen(name) - (strlen(name) & 1), name);
 	need("write the path", pwrite(fd, path, LENGTH + 1, MIDDLE - BEFORE));
-	map = mmap(place, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0);
+	map = mmap(place, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, from, 0);
 	if (map == MAP_FAILED)
 		fail("mmap");
 	say("a path in an untouched file", access(map + MIDDLE - BEFORE, F_OK));
 	ok("and it is there", !memcmp(map + MIDDLE - BEFORE, path, LENGTH + 1));
-	map = mmap(place, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0);
+	map = mmap(place, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, from, 0);
 	need("socketpair", socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
 	part = (struct iovec){ map + MIDDLE - BEFORE, LENGTH };
 	say("send it", sendmsg(sockets[0], &message, 0));
 	part.iov_base = map + 100;
 	say("receive it beside", recvmsg(sockets[1], &message, 0));
 	ok("right", !memcmp(map + 100, path, LENGTH) && !map[99] && !map[100 + LENGTH]);
+	close(from);
 	close(fd);
 }
 

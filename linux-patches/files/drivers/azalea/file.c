@@ -71,27 +71,39 @@ struct file *az_file_get(struct az_job *job, u64 handle)
 	return file;
 }
 
+/* What is mapped comes through the page cache, also of a descriptor that bypasses it, as it may at any time (F_SETFL). */
+static struct file *get_buffered(struct az_job *job, u64 handle)
+{
+	struct file *file = az_file_get(job, handle), *direct = file;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (!(file->f_flags & O_DIRECT))
+		return file;
+	file = dentry_open(&direct->f_path, O_RDONLY | O_LARGEFILE, direct->f_cred);
+	fput(direct);
+	return file;
+}
+
 /* (handle, offset, physical address, length): bytes read, less than length only at the end of the file */
 long az_file_read(struct az_job *job, const u64 *arg)
 {
-	struct file *file = xa_load(&job->space->files, arg[0]);
+	struct file *file;
 	loff_t offset = arg[1];
 	size_t done = 0;
+	ssize_t ret;
 
-	if (!file)
-		return -EBADF;
 	if (!az_phys_is_lwk(arg[2], arg[3]) || offset < 0)
 		return -EINVAL;
-	while (done < arg[3]) {
-		ssize_t ret = kernel_read(file, __va(arg[2]) + done, arg[3] - done, &offset);
-
-		if (ret < 0)
-			return ret;
-		if (!ret)
-			break;
-		done += ret;
-	}
-	return done;
+	file = get_buffered(job, arg[0]);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	do {
+		ret = kernel_read(file, __va(arg[2]) + done, arg[3] - done, &offset);
+		done += max(ret, (ssize_t)0);
+	} while (ret > 0 && done < arg[3]);
+	fput(file);
+	return ret < 0 ? ret : done;
 }
 
 /*
