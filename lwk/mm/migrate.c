@@ -108,12 +108,10 @@ static long page_move(struct aspace *as, uaddr_t addr, u32 node)
 static bool is_own(u32 pid)
 {
 	struct proc *proc = current_thread()->proc;
-	bool own = !pid || pid == proc->pid;
-	struct list *at;
+	bool own;
 
 	spin_lock(&proc->lock);
-	list_for_each(at, &proc->threads)
-		own |= list_entry(at, struct thread, sibling)->tid == pid;
+	own = !pid || pid == proc->pid || thread_find(proc, pid);
 	spin_unlock(&proc->lock);
 	return own;
 }

@@ -130,16 +130,12 @@ static void restamp(struct thread *t) REQUIRES(t->proc->lock)
 /* The thread of this process that a pid among the arguments names, if it is not the caller; NULL: the caller is meant. */
 static struct thread *named_thread(const struct syscall_desc *desc, const unsigned long value[6]) REQUIRES(current_thread()->proc->lock)
 {
-	struct list *at;
+	struct thread *named = NULL;
 
-	for (int i = 0; i < desc->arg_count; i++) {
-		if (desc->arg[i].kind != SYSCALL_ARG_PID)
-			continue;
-		list_for_each(at, &current_thread()->proc->threads)
-			if (list_entry(at, struct thread, sibling)->tid == (u32)value[i])
-				return list_entry(at, struct thread, sibling);
-	}
-	return NULL;
+	for (int i = 0; i < desc->arg_count && !named; i++)
+		if (desc->arg[i].kind == SYSCALL_ARG_PID)
+			named = thread_find(current_thread()->proc, value[i]);
+	return named;
 }
 
 long forward_stamp(u64 nr, struct frame *f)

@@ -56,7 +56,7 @@ static void barrier_on_cpus(const struct proc *proc, u32 command)
 
 void membarrier_process(const struct proc *proc)
 {
-	barrier_on_cpus(proc, false);
+	barrier_on_cpus(proc, PRIVATE);
 }
 
 /* All threads but this one, which is in a system call, leave their restartable sequences before they run on. */

@@ -201,6 +201,27 @@ static void interrupt(u64 vector)
 	x86_apic_eoi();
 }
 
+static void exception_in_user(struct frame *f, u64 vector, u64 addr)
+{
+	current_thread()->trap_nr = vector;
+	current_thread()->trap_error = (s64)f->orig_ax == -1 ? 0 : f->orig_ax;
+	current_thread()->trap_addr = addr;
+	if (vector == 14)
+		user_page_fault(f, addr);
+	else
+		user_trap(f, vector);
+}
+
+static void exception_in_kernel(struct frame *f, u64 vector, u64 addr)
+{
+	if (vector == 14)
+		kernel_page_fault(f, addr);
+	else if (extable_find(extable_nofault_start, extable_nofault_end, f->ip))
+		f->ip = extable_find(extable_nofault_start, extable_nofault_end, f->ip);
+	else
+		kernel_trap(f, vector);
+}
+
 void x86_trap(struct frame *f, u64 vector)
 {
 	bool user = f->cs & 3;
@@ -208,25 +229,12 @@ void x86_trap(struct frame *f, u64 vector)
 
 	if (x86_features.smap)		/* a fault inside a user copy: the permission ends here */
 		asm volatile("clac");
-	if (vector >= 32) {
-		interrupt(vector);
-	} else if (user) {
-		current_thread()->trap_nr = vector;
-		current_thread()->trap_error = (s64)f->orig_ax == -1 ? 0 : f->orig_ax;
-		current_thread()->trap_addr = addr;
-	}
 	if (vector >= 32)
-		;
-	else if (vector == 14 && user)
-		user_page_fault(f, addr);
-	else if (vector == 14)
-		kernel_page_fault(f, addr);
+		interrupt(vector);
 	else if (user)
-		user_trap(f, vector);
-	else if (extable_find(extable_nofault_start, extable_nofault_end, f->ip))
-		f->ip = extable_find(extable_nofault_start, extable_nofault_end, f->ip);
+		exception_in_user(f, vector, addr);
 	else
-		kernel_trap(f, vector);
+		exception_in_kernel(f, vector, addr);
 	if (!user)
 		return;
 	f->orig_ax = -1;
