@@ -58,7 +58,7 @@ void log_fatal_signal(u32 sig, s32 code, uaddr_t addr)
 	log_line("%s, process %u thread %u: signal %u code %d, ip %lx (%s)", r->program, t->proc->pid, t->tid, sig, code, ip, r->place);
 	describe(addr, r->name, r->place, sizeof(r->place));
 	log_line("%s, process %u thread %u: address %lx (%s)", r->program, t->proc->pid, t->tid, addr, r->place);
-	if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
+	if (thread_work() & WORK_KILL)
 		remains_keep(t->proc, &r->leftover);	/* its twin may still be about to write a name */
 	else
 		kfree(r);

@@ -235,6 +235,11 @@ void thread_yield(void);
 /* Moves the current thread to CPU @cpu. */
 void thread_migrate(u32 cpu);
 /*
+ * The WORK_* bits of the current thread. Whoever asks acts on them, so the thread returns to the program only after leave_kernel() has:
+ * the interrupt that says so may still be on its way from the CPU that set them.
+ */
+u32 thread_work(void);
+/*
  * Between two steps of work that may take long, no lock held: what Linux and other CPUs want of this CPU is done. False if the process of
  * the current thread ends: then the work is for nothing, -EINTR.
  */
@@ -262,7 +267,7 @@ void proc_spare(u32 slot);
 void proc_query(u32 index);
 void proc_page(u32 index);
 void proc_withdraw(u32 index);
-/* True when a thread should stop waiting: a signal is deliverable or the process ends. */
+/* True when @t, the current thread, should stop waiting: a signal is deliverable or the process ends. */
 bool thread_interrupted(struct thread *t);
 
 /* A process that nobody knows yet; NULL if memory is short. */

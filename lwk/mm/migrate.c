@@ -144,7 +144,7 @@ long sys_move_pages(struct frame *f, int pid, u64 count, uaddr_t pages, uaddr_t 
 		return forward_call(NR_MOVE_PAGES, f);
 	for (u64 i = 0; i < count && !ret; i++) {
 		arch_relax();		/* the arrays may be long, and others wait for us to flush */
-		if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
+		if (thread_work() & WORK_KILL)
 			return -EINTR;
 		ret = move_one(t->proc->aspace, pages + i * 8, nodes ? nodes + i * 4 : 0, status + i * 4);
 	}

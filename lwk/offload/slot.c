@@ -44,7 +44,7 @@ static bool slot_wait(struct thread *t)
 	while (!slot_answered(slot)) {
 		__atomic_store_n(&slot->lwk_waiting, 1, __ATOMIC_SEQ_CST);
 		if (!slot_answered(slot)) {
-			if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
+			if (thread_work() & WORK_KILL)
 				return false;
 			thread_park(0);
 		}
@@ -105,7 +105,7 @@ bool forward_begins(u32 nr, const u64 arg[6], long *ret)
 	bool begun;
 
 	*ret = -EINTR;
-	if (__atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
+	if (thread_work() & WORK_KILL)
 		return true;
 	if (slot_state(slot) == AZ_SLOT_FAULT) {
 		*ret = forward_inner(t, nr, arg);

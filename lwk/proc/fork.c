@@ -90,7 +90,7 @@ void nascent_drop(u32 id)
 /* The forwarded call is over and the process was not started. */
 static void nascent_failed(u32 id)
 {
-	if (!(__atomic_load_n(&current_thread()->work, __ATOMIC_ACQUIRE) & WORK_KILL))
+	if (!(thread_work() & WORK_KILL))
 		nascent_drop(id);
 }
 

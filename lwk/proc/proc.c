@@ -228,7 +228,7 @@ void proc_withdraw(u32 index)
 
 bool thread_interrupted(struct thread *t)
 {
-	u32 work = __atomic_load_n(&t->work, __ATOMIC_ACQUIRE);
+	u32 work = thread_work();
 
 	return work & WORK_KILL || (work & WORK_SIGNAL && t->sigpending & ~t->sigmask);
 }

@@ -164,14 +164,14 @@ static void set_info(u8 info[128], u32 sig, s32 code, uaddr_t addr)
 	((u64 *)info)[2] = addr;
 }
 
-static bool is_killed(const struct thread *t)
+static bool is_killed(void)
 {
-	return __atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL;
+	return thread_work() & WORK_KILL;
 }
 
 void signal_die(u32 sig, s32 code, uaddr_t addr)
 {
-	if (is_killed(current_thread()))
+	if (is_killed())
 		return;			/* the fault is only that nothing can be forwarded any more */
 	log_fatal_signal(sig, code, addr);
 	die(sig, code, addr);
@@ -192,7 +192,7 @@ static void force(const u8 info[128])
 	u32 sig = info_signal(info);
 
 	if (is_fatal(t, sig)) {
-		if (t->trace && !is_killed(t))
+		if (t->trace && !is_killed())
 			trace_signal(t->trace, info);
 		signal_die(sig, ((const s32 *)info)[2], ((const u64 *)info)[2]);
 		return;
@@ -213,7 +213,7 @@ void signal_no_memory(uaddr_t addr)
 {
 	struct thread *t = current_thread();
 
-	if (is_fatal(t, SIGBUS) && !is_killed(t))
+	if (is_fatal(t, SIGBUS) && !is_killed())
 		FORWARD(AZ_CALL_NO_MEMORY, t->proc->shared->memory);
 	signal_force(SIGBUS, BUS_ADRERR, addr);
 }
@@ -324,7 +324,7 @@ static void run_deferred(struct thread *t, struct frame *f)
 /* As long as the twin is out for a signal; it may be stopped. */
 static void stand_still(struct thread *t)
 {
-	while (__atomic_load_n(&t->slot->paused, __ATOMIC_ACQUIRE) && !is_killed(t))
+	while (__atomic_load_n(&t->slot->paused, __ATOMIC_ACQUIRE) && !is_killed())
 		thread_park(0);
 }
 
@@ -359,7 +359,7 @@ void leave_kernel(struct frame *f)
 			signal_force(SIGSEGV, SI_KERNEL, 0);
 		if (work & WORK_SIGNAL)
 			slot_signals_seen(t->slot);
-		while (!is_killed(t) && (sig = next_signal(t, info)))
+		while (!is_killed() && (sig = next_signal(t, info)))
 			deliver(t, f, sig, info, &syscall);
 		if (t->restore_sigmask) {
 			t->restore_sigmask = false;

@@ -258,10 +258,18 @@ void runq_look(struct cpu *cpu)
 		thread_interrupt(cpu->current, WORK_YIELD);
 }
 
+u32 thread_work(void)
+{
+	u32 work = __atomic_load_n(&current_thread()->work, __ATOMIC_ACQUIRE);
+
+	this_cpu()->work |= work;
+	return work;
+}
+
 bool thread_goes_on(void)
 {
 	arch_take_interrupts();
-	return !(__atomic_load_n(&current_thread()->work, __ATOMIC_ACQUIRE) & WORK_KILL);
+	return !(thread_work() & WORK_KILL);
 }
 
 static void idle(struct cpu *cpu)

@@ -161,10 +161,15 @@ void thread_unpark(struct thread *t)
 	pthread_mutex_unlock(&park_lock);
 }
 
+u32 thread_work(void)
+{
+	return host_thread ? __atomic_load_n(&host_thread->work, __ATOMIC_ACQUIRE) : 0;
+}
+
 bool thread_goes_on(void)
 {
 	__atomic_fetch_add(&host_steps, 1, __ATOMIC_RELAXED);
-	return !host_thread || !(__atomic_load_n(&host_thread->work, __ATOMIC_ACQUIRE) & WORK_KILL);
+	return !(thread_work() & WORK_KILL);
 }
 
 void log_line(const char *fmt, ...)

@@ -74,7 +74,7 @@ static bool user_copy_goes_on(u64 addr, u64 error)
 	struct thread *t = this_cpu()->current;
 	int code;
 
-	if ((error & PF_KEY) || !t->proc || __atomic_load_n(&t->work, __ATOMIC_ACQUIRE) & WORK_KILL)
+	if ((error & PF_KEY) || !t->proc || thread_work() & WORK_KILL)
 		return false;
 	return aspace_fault(t->proc->aspace, addr, error & PF_WRITE ? FAULT_WRITE : 0, &code) == 0;
 }
