@@ -96,7 +96,7 @@ bool lock_may_grow(struct aspace *as, u64 bytes)
 	return may;
 }
 
-/* Linux locks its own part; drops the lock meanwhile. */
+/* Linux locks its own part and brings nothing: range_populate() does, when all is locked. Drops the lock meanwhile. */
 static long lock_in_linux(struct aspace *as, const struct region *r, u32 flags)
 {
 	uaddr_t start = r->start, end = r->end;
@@ -104,7 +104,7 @@ static long lock_in_linux(struct aspace *as, const struct region *r, u32 flags)
 
 	spin_unlock(&as->lock);
 	if (flags & REGION_LOCKED)
-		ret = FORWARD(LINUX_MLOCK2, start, end - start, flags & REGION_ONFAULT ? MLOCK_ONFAULT : 0);
+		ret = FORWARD(LINUX_MLOCK2, start, end - start, MLOCK_ONFAULT);
 	else
 		ret = FORWARD(LINUX_MUNLOCK, start, end - start);
 	spin_lock(&as->lock);

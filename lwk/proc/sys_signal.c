@@ -110,6 +110,12 @@ long sys_tgkill(struct frame *f, int pid, int tid, int sig)
 
 /* ---- Actions ---- */
 
+static bool ignores(u32 sig, const struct ksigaction *act)
+{
+	return act->handler == SIG_IGN || (act->handler == SIG_DFL && SIG_IGNORED_BY_DEFAULT & SIGBIT(sig));
+}
+
+/* Whoever ignores a signal, again even, drops the pending one, which Linux has. */
 static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new, struct ksigaction *old)
 {
 	u64 class;
@@ -118,7 +124,8 @@ static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new,
 	signal_tell_begin(proc);
 	*old = signal_action(proc, sig);
 	class = proc->claims[sig - 1] ? CLASS_HANDLER : handler_class(new->handler);
-	if (class != told_class(proc, sig, old->handler) || told_flags(sig, new) != told_flags(sig, old) || proc->claimed & SIGBIT(sig))
+	if (class != told_class(proc, sig, old->handler) || told_flags(sig, new) != told_flags(sig, old) || ignores(sig, new) ||
+	    proc->claimed & SIGBIT(sig))
 		ret = FORWARD(NR_RT_SIGACTION, sig, class, told_flags(sig, new));
 	if (!ret) {
 		spin_lock(&proc->lock);

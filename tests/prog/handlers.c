@@ -282,6 +282,25 @@ static void masks(void)
 	printf("sigsuspend: caught %d blocked again %d\n", caught, is_blocked(SIGUSR1));
 }
 
+/* What is pending goes when its signal is ignored, also by who ignored it before. */
+static void ignored(int sig, void (*how)(int))
+{
+	struct sigaction action = { .sa_handler = how };
+	sigset_t set_, pending;
+
+	sigemptyset(&set_);
+	sigaddset(&set_, sig);
+	sigaction(sig, &action, NULL);
+	sigprocmask(SIG_BLOCK, &set_, NULL);
+	kill(getpid(), sig);
+	sigpending(&pending);
+	printf("ignored and blocked: pending %d\n", sigismember(&pending, sig));
+	sigaction(sig, &action, NULL);
+	sigpending(&pending);
+	printf("ignored again: pending %d\n", sigismember(&pending, sig));
+	sigprocmask(SIG_UNBLOCK, &set_, NULL);
+}
+
 static void arguments(void)
 {
 	struct sigaction action = { .sa_handler = SIG_IGN };
@@ -475,6 +494,8 @@ int main(int argc, char **argv __attribute__((unused)))
 	registers();
 	origins();
 	masks();
+	ignored(SIGPIPE, SIG_IGN);
+	ignored(SIGWINCH, SIG_DFL);
 	arguments();
 	known_flags();
 	disarmed();

@@ -141,6 +141,21 @@ static void locks(void)
 	munmap(q, 16 * PAGE);
 }
 
+/* What cannot be made present is locked all the same, and so is what comes after it. */
+static void beyond_the_end(void)
+{
+	int fd = need("open", open("file", O_RDWR | O_CREAT | O_TRUNC, 0600));
+	unsigned char *p = map(8 * PAGE, RW, MAP_SHARED, fd);
+
+	need("mmap", (long)mmap(p + 4 * PAGE, 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0));
+	say("mlock beyond the file's end", mlock(p, 8 * PAGE));
+	say("MADV_DONTNEED of what comes after it", madvise(p + 4 * PAGE, PAGE, MADV_DONTNEED));
+	say("munlock", munlock(p, 8 * PAGE));
+	say("MADV_DONTNEED", madvise(p + 4 * PAGE, PAGE, MADV_DONTNEED));
+	munmap(p, 8 * PAGE);
+	close(fd);
+}
+
 /* A child has no locks; what is locked stays so when it moves and grows. */
 static void inheritance(void)
 {
@@ -194,6 +209,7 @@ int main(void)
 	residency();
 	holes();
 	locks();
+	beyond_the_end();
 	inheritance();
 	limits();
 	return 0;
