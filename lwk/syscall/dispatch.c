@@ -76,16 +76,19 @@ struct message {		/* Linux's struct user_msghdr */
 static long prepare_iovec(struct aspace *as, u64 addr, u64 count, bool write)
 {
 	struct { u64 base, len; } v;
+	long ret = 0;
 
 	for (u64 i = 0; i < count && count <= IOVEC_MAX && thread_goes_on(); i++) {
 		if (outside(addr + i * sizeof(v), sizeof(v)))
 			return -EFAULT;
 		if (copy_from_user(&v, addr + i * sizeof(v), sizeof(v)))
 			return 0;
+		if ((s64)v.len < 0)
+			return 0;
 		if (v.len && prepare_range(as, v.base, v.len, write))
-			return -EFAULT;
+			ret = -EFAULT;		/* unless a later length is wrong */
 	}
-	return 0;
+	return ret;
 }
 
 static long prepare_message(struct aspace *as, u64 addr, bool write)

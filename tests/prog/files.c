@@ -78,6 +78,11 @@ static void vectors(void)
 	say("size", lseek(fd, 0, SEEK_END));
 	say("readv of -1", syscall(SYS_readv, fd, in, -1));
 	say("writev of 1025", syscall(SYS_writev, fd, out, 1025));
+	out[1].iov_base = (void *)(1l << 62);
+	out[1].iov_len = 1;
+	say("writev from no memory", writev(fd, out, 4));
+	out[3].iov_len = -1;
+	say("and a negative length", writev(fd, out, 4));
 	close(fd);
 }
 

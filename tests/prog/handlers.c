@@ -17,7 +17,7 @@
 
 static sigjmp_buf back;
 static volatile int caught, caught_code, on_alternate;
-static volatile uintptr_t caught_address;
+static volatile uintptr_t caught_address, caught_error;
 static char alternate[65536] __attribute__((aligned(64)));
 static int value_seen;
 
@@ -41,8 +41,8 @@ static void note(int sig, siginfo_t *info)
 
 static void jump_back(int sig, siginfo_t *info, void *context)
 {
-	(void)context;
 	note(sig, info);
+	caught_error = ((ucontext_t *)context)->uc_mcontext.gregs[REG_ERR];
 	siglongjmp(back, 1);
 }
 
@@ -92,6 +92,7 @@ static void faults(void)
 	if (!sigsetjmp(back, 1))
 		(void)*(volatile char *)0xffff800000001000;
 	report("read of kernel address", 0xffff800000001000);
+	printf("its error code: %lx\n", caught_error);
 	if (!sigsetjmp(back, 1))
 		(void)*(volatile char *)0x8888000000000000;
 	report("noncanonical", 0);
