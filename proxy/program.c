@@ -32,6 +32,7 @@ struct plan {
 	uint32_t level;
 	char line[LEVELS + 1][LINE];	/* of each script, and the beginning of what is no script */
 	char fd_path[32];
+	int vanishes;			/* the descriptor that path names is gone after the exec */
 };
 
 #define WORDS	(sizeof(((struct plan *)0)->words) / sizeof(char *))
@@ -93,6 +94,8 @@ static long follow_script(struct plan *p, long length)
 	name = skip_blanks(line + 2);
 	if (!*name)
 		return -ENOEXEC;
+	if (p->vanishes)
+		return -ENOENT;
 	argument = skip_word(name);
 	if (*argument) {
 		*argument = 0;
@@ -118,6 +121,7 @@ static void name_by_descriptor(struct plan *p, uint64_t dirfd)
 	__builtin_memcpy(p->fd_path, prefix, sizeof(prefix) - 1);
 	__builtin_memcpy(p->fd_path + sizeof(prefix) - 1, n, string_length(n) + 1);
 	p->path = p->fd_path;
+	p->vanishes = sys3(__NR_fcntl, (int)dirfd, 1, 0) > 0;	/* F_GETFD */
 }
 
 /* ENOENT, EACCES and the like are Linux's own words. */

@@ -365,6 +365,19 @@ static pid_t run(char *const argv[], const char *path)
 	return pid;
 }
 
+/* Its interpreter could not open a descriptor that is gone by then. */
+static void closing_script(void)
+{
+	int fd = need("open", open("script", O_WRONLY | O_CREAT, 0700));
+
+	need("write", write(fd, "#!/bin/sh\n", 10));
+	close(fd);
+	fd = need("open", open("script", O_RDONLY | O_CLOEXEC));
+	say("script by a descriptor that closes", syscall(SYS_execveat, fd, "", (char *[]) { "x", NULL }, environ, AT_EMPTY_PATH));
+	close(fd);
+	unlink("script");
+}
+
 static void executing(void)
 {
 	static char *const environment[] = { "ONLY=this", NULL };
@@ -410,6 +423,7 @@ static void executing(void)
 	say("bad argument", syscall(SYS_execve, self, (char *[]){ (char *)8, NULL }, environ));
 	say("bad environment", syscall(SYS_execve, self, echo, 8));
 	say("unknown flag", syscall(SYS_execveat, AT_FDCWD, self, echo, environ, 0x10000));
+	closing_script();
 	say("unknown flag and an empty path", syscall(SYS_execveat, AT_FDCWD, "", echo, environ, AT_EMPTY_PATH | 1));
 	unlink("s");
 }
