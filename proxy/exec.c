@@ -85,7 +85,8 @@ static const char *const fault_text[] = {
 	[AZ_EXEC_OTHER_MACHINE] = ": a program for another machine; build it for x86-64",
 	[AZ_EXEC_CORRUPT] = ": the ELF file is damaged; build or install it again",
 	[AZ_EXEC_INTERPRETER] = ": its dynamic loader cannot be loaded; 'readelf -l' shows which one it wants",
-	[AZ_EXEC_NO_MEMORY] = ": not enough LWK memory; give it more (-M), end other jobs ('lwkctl status' shows them) or boot with more (lwkmem=)",
+	[AZ_EXEC_NO_MEMORY] = ": not enough LWK memory; give it more (-M), end other jobs ('lwkctl status' shows them) or boot with more "
+		"(lwkmem=)",
 };
 
 static const char *error_text(long error)
