@@ -93,14 +93,19 @@ static void window_clip(struct window *w, const struct region *r, uaddr_t addr, 
 	w->offset = r->offset + (w->start - r->start);
 }
 
-static void window_choose(struct window *w, struct aspace *as, const struct region *r, uaddr_t addr)
+/* Nothing is there yet, not even a table of small pages. */
+static bool is_untouched(struct aspace *as, uaddr_t addr)
 {
 	u64 span;
-	bool untouched = !pt_find(as->pgd, addr, &span) && span >= LARGE_SIZE;
 
+	return !pt_find(as->pgd, addr, &span) && span >= LARGE_SIZE;
+}
+
+static void window_choose(struct window *w, struct aspace *as, const struct region *r, uaddr_t addr)
+{
 	w->file = r->file;
 	window_clip(w, r, addr, LARGE_SIZE);
-	w->large = untouched && w->end - w->start == LARGE_SIZE && !as->small_pages && !(r->flags & (REGION_SMALL | REGION_NOHUGE));
+	w->large = w->end - w->start == LARGE_SIZE && !as->small_pages && !(r->flags & (REGION_SMALL | REGION_NOHUGE)) && is_untouched(as, addr);
 	w->from = policy_place(r, addr, w->large ? LARGE_SIZE : PAGE_SIZE);
 	if (!w->large && w->from.alternates)
 		window_clip(w, r, addr, PAGE_SIZE);
