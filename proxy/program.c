@@ -7,6 +7,7 @@
  *
  * Pointers into the program's memory are followed by Linux only, never here: they may be wrong.
  */
+#include <linux/limits.h>
 #include <linux/stat.h>
 
 #include "proxy.h"
@@ -31,7 +32,7 @@ struct plan {
 	uint32_t first;
 	uint32_t level;
 	char line[LEVELS + 1][LINE];	/* of each script, and the beginning of what is no script */
-	char fd_path[32];
+	char fd_path[32 + PATH_MAX];
 	int vanishes;			/* the descriptor that path names is gone after the exec */
 };
 
@@ -112,14 +113,31 @@ static long follow_script(struct plan *p, long length)
 	return p->fd < 0 ? p->fd : 0;
 }
 
-/* A name by which the interpreter of a script that execveat() names by descriptor finds it. */
-static void name_by_descriptor(struct plan *p, uint64_t dirfd)
+/* Copies a string of the program, or as much of it as can be read and is no longer than Linux takes. */
+static void copy_name(char *to, uint64_t from)
+{
+	for (long left = PATH_MAX - 1, size; left; to += size, from += size, left -= size) {
+		size = 4096 - from % 4096;
+		size = size < left ? size : left;
+		if (read_program(to, from, size))
+			size = 0;
+		to[size] = 0;
+		if (!size || string_length(to) < (size_t)size)
+			return;
+	}
+}
+
+/* The name by which a script's interpreter finds what execveat() names by a descriptor, and behind it by @name unless that is empty. */
+static void name_by_descriptor(struct plan *p, uint64_t dirfd, uint64_t name)
 {
 	static const char prefix[] = "/dev/fd/";
-	char digits[24], *n = number(digits, (int)dirfd);
+	char digits[24], *n = number(digits, (int)dirfd), *end = p->fd_path + sizeof(prefix) - 1 + string_length(n);
 
 	__builtin_memcpy(p->fd_path, prefix, sizeof(prefix) - 1);
 	__builtin_memcpy(p->fd_path + sizeof(prefix) - 1, n, string_length(n) + 1);
+	copy_name(end + 1, name);
+	if (end[1])
+		*end = '/';
 	p->path = p->fd_path;
 	p->vanishes = sys3(__NR_fcntl, (int)dirfd, 1, 0) > 0;	/* F_GETFD */
 }
@@ -128,21 +146,18 @@ static void name_by_descriptor(struct plan *p, uint64_t dirfd)
 static long open_program(struct plan *p, const uint64_t arg[6])
 {
 	const uint64_t flags = O_RDONLY_CLOEXEC | (arg[4] & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0);
+	const int by_descriptor = (int)arg[0] != AT_FDCWD;
 	char first = 0;
 
 	p->path = (const char *)arg[1];
-	if (arg[4] & AT_EMPTY_PATH) {
-		if (read_program(&first, arg[1], 1))
-			return -EFAULT;
-		if (!first) {
-			const uint64_t rest[3] = { 0 };
-
-			name_by_descriptor(p, arg[0]);
-			p->fd = sys6(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)p->path, flags & ~(uint64_t)O_NOFOLLOW, rest);
-			return p->fd < 0 ? p->fd : 0;
-		}
-	}
-	p->fd = sys3(__NR_openat, arg[0], arg[1], flags);
+	if (read_program(&first, arg[1], 1))
+		return -EFAULT;
+	if (by_descriptor && first != '/')
+		name_by_descriptor(p, arg[0], arg[1]);
+	if (!first && arg[4] & AT_EMPTY_PATH)
+		p->fd = by_descriptor ? sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)p->path, O_RDONLY_CLOEXEC) : -EACCES;
+	else
+		p->fd = sys3(__NR_openat, arg[0], arg[1], flags);
 	return p->fd < 0 ? p->fd : 0;
 }
 

@@ -273,6 +273,7 @@ static void command_options(const struct command *command, struct options *o, in
 			o->lines = number_option(command->name, optarg);
 			break;
 		default:
+			fputs("Try 'lwkctl --help' for more information.\n", stderr);
 			exit(EXIT_USAGE);
 		}
 	}

@@ -86,8 +86,8 @@ static void cpus_option(struct request *r, const char *text)
 
 static void linux_option(struct request *r, const char *text)
 {
-	if (strchr(text, '/'))
-		errx(1, "--linux %s: give names such as cc1,ld, not paths", text);
+	if (!*text || strchr(text, '/'))
+		errx(1, "--linux '%s': give names such as cc1,ld, not paths", text);
 	if (strlen(text) >= sizeof(r->create.linux_programs))
 		errx(1, "--linux: more than %zu characters", sizeof(r->create.linux_programs) - 1);
 	strcpy(r->create.linux_programs, text);
@@ -142,6 +142,7 @@ static void options(struct request *r, int argc, char **argv)
 			print_and_exit("yod (Azalea) " TOOLS_VERSION "\n");
 			break;
 		default:	/* getopt_long has named the mistake */
+			fputs("Try 'yod --help' for more information.\n", stderr);
 			exit(1);
 		}
 	}

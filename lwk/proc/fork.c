@@ -185,7 +185,8 @@ static long fork_prepare(struct frame *f, const struct clone_args *a, struct pro
 static long fork_it(struct frame *f, const struct clone_args *a)
 {
 	struct aspace *as = current_thread()->proc->aspace;
-	u64 flags = (a->flags & ~(u64)PROXY_DOES_NOT) | a->exit_signal << EXIT_SIGNAL_SHIFT;
+	u64 exit_signal = a->flags & CLONE_PARENT ? 0 : a->exit_signal;		/* a sibling tells its parent as the caller does */
+	u64 flags = (a->flags & ~(u64)PROXY_DOES_NOT) | exit_signal << EXIT_SIGNAL_SHIFT;
 	struct proc *child;
 	u32 id, tid;
 	long pid;

@@ -306,6 +306,22 @@ static void threads(void)
 
 /* ---- vfork and clone ---- */
 
+/* A child makes another child of its own parent. */
+static void sibling(void)
+{
+	pid_t self = getpid(), pid = fork(), made;
+	int status;
+
+	if (!pid) {
+		pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+		_exit(pid ? pid < 0 : 20 + (getppid() == self));
+	}
+	wait_for("makes a sibling", pid);
+	made = waitpid(-1, &status, 0);
+	ok("sibling", made > 0 && made != pid);
+	say("its status", status);
+}
+
 static int clone_child(void *arg)
 {
 	*(int *)arg += 1;
@@ -346,6 +362,7 @@ static void sharing(void)
 	say("poll", poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, -1));
 	wait_for("clone3", pid);
 	close(pidfd);
+	sibling();
 	say("SIGHAND without VM", syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, 0, 0, 0, 0));
 	say("THREAD alone", syscall(SYS_clone, CLONE_THREAD, 0, 0, 0, 0));
 }
@@ -365,15 +382,31 @@ static pid_t run(char *const argv[], const char *path)
 	return pid;
 }
 
-/* Its interpreter could not open a descriptor that is gone by then. */
-static void closing_script(void)
+/* The interpreter finds a script by the descriptor, and cannot if that is gone by then. */
+static void script_by_descriptor(void)
 {
-	int fd = need("open", open("script", O_WRONLY | O_CREAT, 0700));
+	static const char text[] = "#!/bin/sh\necho \"script: $0 $*\"\nexit 5\n";
+	int fd = need("open", open("script", O_WRONLY | O_CREAT, 0700)), folder = 50;
+	pid_t pid;
 
-	need("write", write(fd, "#!/bin/sh\n", 10));
+	need("write", write(fd, text, sizeof(text) - 1));
 	close(fd);
+	fd = need("folder", open(".", O_RDONLY));
+	need("dup2", dup2(fd, folder));
+	close(fd);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		syscall(SYS_execveat, folder, "script", (char *[]) { "x", "y", NULL }, environ, 0);
+		_exit(100 + errno % 100);
+	}
+	wait_for("script in a folder", pid);
+	close(folder);
 	fd = need("open", open("script", O_RDONLY | O_CLOEXEC));
 	say("script by a descriptor that closes", syscall(SYS_execveat, fd, "", (char *[]) { "x", NULL }, environ, AT_EMPTY_PATH));
+	close(fd);
+	fd = need("folder", open(".", O_RDONLY | O_CLOEXEC));
+	say("script in a folder that closes", syscall(SYS_execveat, fd, "script", (char *[]) { "x", NULL }, environ, 0));
 	close(fd);
 	unlink("script");
 }
@@ -423,7 +456,8 @@ static void executing(void)
 	say("bad argument", syscall(SYS_execve, self, (char *[]){ (char *)8, NULL }, environ));
 	say("bad environment", syscall(SYS_execve, self, echo, 8));
 	say("unknown flag", syscall(SYS_execveat, AT_FDCWD, self, echo, environ, 0x10000));
-	closing_script();
+	script_by_descriptor();
+	say("the folder itself", syscall(SYS_execveat, AT_FDCWD, "", echo, environ, AT_EMPTY_PATH));
 	say("unknown flag and an empty path", syscall(SYS_execveat, AT_FDCWD, "", echo, environ, AT_EMPTY_PATH | 1));
 	unlink("s");
 }

@@ -31,6 +31,15 @@ check() {
 	result $? "$name" "status $got (wanted $status), said: $line (wanted: $text)"
 }
 
+# option NAME STATUS TEXT TOOL WORD...: an option that TOOL does not take: as check, and a second line leads to TOOL's help
+option() {
+	local name=$1 status=$2 text=$3 tool=$4 got lines
+	lines=$("$bin/$tool" "${@:5}" 2>&1 >/dev/null </dev/null)
+	got=$?
+	[ "$got" = "$status" ] && [[ $lines == *"$text"*$'\n'"Try '$tool --help' for more information." ]]
+	result $? "$name" "status $got (wanted $status), said: $lines (wanted: $text, and where help is)"
+}
+
 # like_bash NAME TEXT PROGRAM: yod fails with the status that bash gives to PROGRAM
 like_bash() {
 	bash -c '"$1"' - "$3" >/dev/null 2>&1 </dev/null
@@ -87,7 +96,7 @@ check '-c 0' 1 '-c 0' "$bin/yod" -c 0 ./program
 check '-c -1' 1 '-c -1' "$bin/yod" -c -1 ./program
 check '-c 2x' 1 '-c 2x' "$bin/yod" -c 2x ./program
 check '-c too many' 1 'between 1 and 1024' "$bin/yod" -c 1025 ./program
-check '-c without number' 1 'requires an argument' "$bin/yod" -c
+option '-c without number' 1 'requires an argument' yod -c
 check '--cpus 5-2' 1 '--cpus 5-2' "$bin/yod" --cpus 5-2 ./program
 check '--cpus empty' 1 'not a CPU list' "$bin/yod" --cpus '' ./program
 check '-c and --cpus' 1 'exclude each other' "$bin/yod" -c 2 --cpus 2-3 ./program
@@ -101,14 +110,16 @@ check '-o with an empty value' 1 'not a time slice' "$bin/yod" -o timeshare= ./p
 check '-o with too large a value' 1 'not a time slice' "$bin/yod" -o lwksched-enable-rr=65536 ./program
 check '-o without its value' 1 'give a value' "$bin/yod" -o lwksched-enable-rr ./program
 check '-M too large' 1 'not a size' "$bin/yod" -M 99999999999G ./program
-check 'unknown option' 1 "yod: unrecognized option '--fast'" "$bin/yod" --fast ./program
+option 'unknown option' 1 "yod: unrecognized option '--fast'" yod --fast ./program
+check '--linux without a name' 1 'give names' "$bin/yod" --linux '' ./program
+check '--linux with a path' 1 'give names' "$bin/yod" --linux /bin/ls ./program
 check 'options end at the program' 127 './missing' "$bin/yod" -c 2 ./missing --fast -c 0
 check 'options end at --' 127 '-c:' "$bin/yod" -c 2 -- -c
 
 check 'lwkctl: no command' 2 'no command' "$bin/lwkctl"
 check 'lwkctl: unknown command' 2 'start: no such command' "$bin/lwkctl" start
 check 'lwkctl: too many operands' 2 "'b' is too much" "$bin/lwkctl" boot a b
-check 'lwkctl: unknown option' 2 'lwkctl: invalid option' "$bin/lwkctl" stop -x
+option 'lwkctl: unknown option' 2 'lwkctl: invalid option' lwkctl stop -x
 check 'lwkctl: log -n 0' 2 '-n 0' "$bin/lwkctl" log -n 0
 check 'lwkctl: top -n x' 2 'top: -n x' "$bin/lwkctl" top -n x
 check 'lwkctl: top -d 0' 2 'top: -d 0' "$bin/lwkctl" top -d 0
