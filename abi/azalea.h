@@ -46,7 +46,7 @@
 #define AZ_PTE_MIRRORED		(1ULL << 9)	/* [D] cmpxchg on a present entry: Linux may map this frame */
 #define AZ_PTE_PINNED		(1ULL << 10)	/* [D] during a zap: Linux still uses the frame; not the LWK's to free. Not set again before
 						   the event AZ_EV_FRAME_FREE, so a frame is not counted twice */
-#define AZ_PTE_FOREIGN		(1ULL << 11)	/* [L] frame belongs to Linux; never freed, never mirrored */
+#define AZ_PTE_FOREIGN		(1ULL << 11)	/* [L] frame belongs to Linux, or to the LWK as a whole; never freed */
 #define AZ_PTE_COW		(1ULL << 52)	/* [L] other address spaces may have the frame: not writable, never mirrored */
 
 /* Of an entry that leads to a table of pages: the LWK has looked through the table and found nothing, and has put nothing in since. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Pages of the kernel itself in a program's address space: the vDSO and the time page. They belong to no region's account and are
- * never freed, written or mirrored; the program may unmap them.
+ * never freed or written; the program may unmap them. Linux reads the vDSO as it does other memory: the dynamic loader prints names in it.
  */
 #include "aspace.h"
 

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -18,6 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -89,6 +91,30 @@ static void vectors(void)
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(char * const *)a, *(char * const *)b);
+}
+
+/* What Linux reads at the vDSO's address, also when the program has put something else there. */
+static void kernel_pages(void)
+{
+	char *vdso = (char *)getauxval(AT_SYSINFO_EHDR), got[4] = "";
+	int p[2], status;
+
+	need("pipe", pipe(p));
+	say("write of the vDSO", write(p[1], vdso, 4));
+	say("read", read(p[0], got, 4));
+	say("is ELF", !memcmp(got, "\177ELF", 4));
+	if (!fork()) {
+		syscall(SYS_mmap, vdso, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		memcpy(vdso, "mine", 4);
+		_exit(write(p[1], vdso, 4) != 4);
+	}
+	wait(&status);
+	say("child", status);
+	say("read again", read(p[0], got, 4));
+	printf("%.4s\n", got);
+	say("read into it", read(open("/dev/zero", O_RDONLY), vdso, 1));
+	close(p[0]);
+	close(p[1]);
 }
 
 static void directories(void)
@@ -319,6 +345,7 @@ int main(void)
 	umask(022);
 	basics();
 	vectors();
+	kernel_pages();
 	directories();
 	attributes();
 	descriptors();

@@ -142,7 +142,7 @@ static vm_fault_t mirror_try(struct az_job *job, struct vm_fault *vmf, u64 lwk_a
 		if ((leaf.value & AZ_PTE_COW) || ((vmf->flags & FAULT_FLAG_WRITE) && !(leaf.value & _PAGE_RW)))
 			break;
 		ret = VM_FAULT_SIGBUS;
-		if ((old & AZ_PTE_FOREIGN) || !az_phys_is_lwk(leaf_frame(&leaf), 1ULL << leaf.shift))
+		if (!az_phys_is_lwk(leaf_frame(&leaf), 1ULL << leaf.shift))	/* the proxy maps those itself */
 			break;
 		ret = 0;
 		if ((old | _PAGE_RW) != (leaf.value | _PAGE_RW))
