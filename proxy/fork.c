@@ -20,7 +20,7 @@ enum { FLAGS, PIDFD, CHILD_TID, PARENT_TID, EXIT_SIGNAL, STACK, STACK_LENGTH, TL
 
 struct child {
 	int fd;				/* its job */
-	struct twin *twin;		/* NULL: its stack is the parent's to free, or a copy */
+	struct twin *twin;
 };
 
 /* Nothing of the program has run yet, and its parent takes it for started: it ends as if it had been killed. */
@@ -67,13 +67,13 @@ long fork_process(const uint64_t arg[6])
 	void *top;
 	long ret;
 
-	twin = stack_create(&top);
+	twin = stack_create(&top, keeps_stack);
 	if (!twin)
 		return -ENOMEM;
 	ret = sys3(__NR_ioctl, start_info.fd, AZ_IOC_CHILD, (uint64_t)&request);
 	if (ret == 0) {
 		child = (struct child *)((char *)top - ARGUMENT_SIZE);
-		*child = (struct child){ request.fd, keeps_stack ? twin : NULL };
+		*child = (struct child){ request.fd, twin };
 		block_signals(&mask);
 		ret = clone_proxy(arg, twin, child);
 		restore_signals(mask);

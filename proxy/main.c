@@ -31,6 +31,8 @@ static void take_arguments(uint64_t *sp)
 		FAIL(1, "azalea-proxy: not a command by itself, start programs with yod");
 	start_info.fd = parse_fd(argv[1]);
 	start_info.exe = parse_fd(argv[2]);
+	if (start_info.exe < 0)
+		start_info.exe = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)argv[2], O_CLOEXEC);
 	start_info.path = argv[3];
 	start_info.argv = argv + 4;
 	start_info.envp = argv + argc + 1;
@@ -39,22 +41,34 @@ static void take_arguments(uint64_t *sp)
 	start_info.auxv = aux + 1;
 }
 
+static int starts_with(const char *s, const char *start)
+{
+	while (*start && *s == *start) {
+		s++;
+		start++;
+	}
+	return !*start;
+}
+
 /* That of the path, or of the file itself if it was named by its descriptor only (execveat(2) with AT_EMPTY_PATH). */
 static const char *process_name(void)
 {
 	static char link[32] = "/proc/self/fd/", target[4096];
-	static const char by_descriptor[] = "/dev/fd/";
-	const char *path = start_info.path;
+	static const char by_descriptor[] = "/dev/fd/", deleted[] = " (deleted)";
+	const char *path = start_info.path, *name = base_name(path);
 	char digits[24], *n = number(digits, start_info.exe);
-	size_t i;
+	long length;
 
-	for (i = 0; by_descriptor[i]; i++)
-		if (path[i] != by_descriptor[i])
-			return base_name(path);
+	if (name != path + sizeof(by_descriptor) - 1 || !starts_with(path, by_descriptor))
+		return name;
 	__builtin_memcpy(link + string_length(link), n, string_length(n) + 1);
-	if (sys3(__NR_readlink, (uint64_t)link, (uint64_t)target, sizeof(target) - 1) > 0)
-		path = target;
-	return base_name(path);
+	length = sys3(__NR_readlink, (uint64_t)link, (uint64_t)target, sizeof(target) - 1);
+	if (length < 0)
+		return name;
+	length -= sizeof(deleted) - 1;		/* what Linux says behind the name */
+	if (length > 0 && starts_with(target + length, deleted))
+		target[length] = 0;
+	return base_name(target);
 }
 
 static void start_program(void)
@@ -81,8 +95,6 @@ void proxy_main(uint64_t *sp) __attribute__((noreturn));
 void proxy_main(uint64_t *sp)
 {
 	take_arguments(sp);
-	if (start_info.exe < 0)
-		start_info.exe = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)start_info.path, O_CLOEXEC);
 	sys3(__NR_prctl, PR_SET_NAME, (uint64_t)process_name(), 0);
 	start_program();
 	serve(NULL);

@@ -18,22 +18,26 @@
 #define O_RDONLY_CLOEXEC	02000000
 #define O_NOFOLLOW		0400000
 
+#define F_GETFD			1
+#define F_SETFD			2
 #define PR_GET_NO_NEW_PRIVS	39
 
 #define LINE			256	/* Linux looks no further into a script */
 #define LEVELS			5	/* scripts run by scripts */
-#define ARGUMENTS_MAX		(4UL << 20)	/* more never fit Linux's limit of their total size */
+#define ARGUMENTS_MAX		(6UL << 20)	/* of their pointers: Linux's limit of the total size is never more */
 
 /* What is to be run in the end, and the words that scripts put before the program's own arguments. */
 struct plan {
 	int fd;				/* the file, or < 0 */
-	const char *path;
+	const char *path;		/* what execve() was given */
 	const char *words[2 * LEVELS + 1];	/* used from the end */
 	uint32_t first;
 	uint32_t level;
-	char line[LEVELS + 1][LINE];	/* of each script, and the beginning of what is no script */
+	char line[LEVELS + 1][LINE + 1];	/* of each script, and the beginning of what is no script */
 	char fd_path[32 + PATH_MAX];
 	int vanishes;			/* the descriptor that path names is gone after the exec */
+	long own;			/* the program's own arguments, or -errno */
+	const char *argv[];
 };
 
 #define WORDS	(sizeof(((struct plan *)0)->words) / sizeof(char *))
@@ -75,8 +79,11 @@ static int end_line(char *line, long length)
 
 	while (end < line + length && *end != '\n' && *end)
 		end++;
-	if (end == line + LINE - 1 && !*skip_word(skip_blanks(line + 2)))
-		return 0;
+	if (end == line + LINE) {
+		if (!*skip_word(skip_blanks(line + 2)))
+			return 0;
+		end--;
+	}
 	while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
 		end--;
 	*end = 0;
@@ -107,10 +114,14 @@ static long follow_script(struct plan *p, long length)
 	if (*argument)
 		put_word(p, argument);
 	put_word(p, name);
-	p->path = name;
 	sys3(__NR_close, p->fd, 0, 0);
 	p->fd = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)name, O_RDONLY_CLOEXEC);
 	return p->fd < 0 ? p->fd : 0;
+}
+
+static int is_open(uint64_t fd)
+{
+	return sys3(__NR_fcntl, (int)fd, F_GETFD, 0) >= 0;
 }
 
 /* Copies a string of the program, or as much of it as can be read and is no longer than Linux takes. */
@@ -139,10 +150,10 @@ static void name_by_descriptor(struct plan *p, uint64_t dirfd, uint64_t name)
 	if (end[1])
 		*end = '/';
 	p->path = p->fd_path;
-	p->vanishes = sys3(__NR_fcntl, (int)dirfd, 1, 0) > 0;	/* F_GETFD */
+	p->vanishes = sys3(__NR_fcntl, (int)dirfd, F_GETFD, 0) > 0;
 }
 
-/* ENOENT, EACCES and the like are Linux's own words. */
+/* ENOENT, the EACCES of a folder and the like are Linux's own words. */
 static long open_program(struct plan *p, const uint64_t arg[6])
 {
 	const uint64_t flags = O_RDONLY_CLOEXEC | (arg[4] & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0);
@@ -154,8 +165,10 @@ static long open_program(struct plan *p, const uint64_t arg[6])
 		return -EFAULT;
 	if (by_descriptor && first != '/')
 		name_by_descriptor(p, arg[0], arg[1]);
+	if (!first && arg[4] & AT_EMPTY_PATH && !by_descriptor)
+		return -EACCES;
 	if (!first && arg[4] & AT_EMPTY_PATH)
-		p->fd = by_descriptor ? sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)p->path, O_RDONLY_CLOEXEC) : -EACCES;
+		p->fd = is_open(arg[0]) ? sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)p->path, O_RDONLY_CLOEXEC) : -EBADF;
 	else
 		p->fd = sys3(__NR_openat, arg[0], arg[1], flags);
 	return p->fd < 0 ? p->fd : 0;
@@ -201,7 +214,7 @@ static long look(struct plan *p, const uint64_t arg[6])
 		if (ret)
 			return ret < 0 ? ret : 0;
 		line = p->line[p->level];
-		length = sys6(__NR_pread64, p->fd, (uint64_t)line, LINE - 1, at_start);
+		length = sys6(__NR_pread64, p->fd, (uint64_t)line, LINE, at_start);
 		if (length < 0)
 			return 0;
 		if (length < 2 || line[0] != '#' || line[1] != '!')
@@ -240,14 +253,14 @@ static char *put_number(char *at, long value, const char **word)
 }
 
 /*
- * Executes the proxy for the program in @p; returns only if that fails. @argv has room for @own arguments of the program, as many as
- * were counted: another thread may lengthen the program's own array meanwhile.
+ * Executes the proxy for the program in @p; returns only if that fails. p->argv has room for the arguments that were counted: another thread
+ * may lengthen the program's own array meanwhile.
  */
-static long execute(struct plan *p, const uint64_t arg[6], const struct az_ioc_child *child, const char **argv, uint64_t own)
+static long execute(struct plan *p, const uint64_t arg[6], const struct az_ioc_child *child)
 {
 	const uint64_t rest[3] = { arg[3], AT_EMPTY_PATH };
-	uint64_t scripts = WORDS - p->first;
-	const char **word = argv;
+	uint64_t scripts = WORDS - p->first, own = p->own;
+	const char **word = p->argv;
 	char numbers[48];
 
 	*word++ = "azalea-proxy";
@@ -268,40 +281,40 @@ static long execute(struct plan *p, const uint64_t arg[6], const struct az_ioc_c
 		*word++ = "";		/* as Linux: nobody is started without a name */
 	}
 	*word = NULL;
-	sys3(__NR_fcntl, p->fd, 2, 0);	/* F_SETFD: the LWK reads it after the exec */
-	return sys6(__NR_execveat, child->proxy, (uint64_t)"", (uint64_t)argv, rest);
+	sys3(__NR_fcntl, p->fd, F_SETFD, 0);	/* the LWK reads it after the exec */
+	return sys6(__NR_execveat, child->proxy, (uint64_t)"", (uint64_t)p->argv, rest);
 }
 
 static long exec_on_lwk(struct plan *p, const uint64_t arg[6])
 {
 	struct az_ioc_child child = { 0 };
-	long own = count_arguments(arg[2]), ret;
-	size_t size = (own + 4 + WORDS + 2) * sizeof(char *);
-	const char **argv;
+	long ret;
 
-	if (own < 0)
-		return own;
-	argv = map_memory(size);
-	if (!argv)
-		return -ENOMEM;
+	if (p->own < 0)
+		return p->own;
 	ret = sys3(__NR_ioctl, start_info.fd, AZ_IOC_CHILD, (uint64_t)&child);
 	if (!ret) {
-		ret = execute(p, arg, &child, argv, own);
+		ret = execute(p, arg, &child);
 		sys3(__NR_close, child.fd, 0, 0);
 		sys3(__NR_close, child.proxy, 0, 0);
 	}
-	unmap_memory(argv, size);
 	return ret;
 }
 
-long exec_program(const uint64_t arg[6])
+long exec_program(const uint64_t arg[6], struct left *left)
 {
-	struct plan *p = map_memory(sizeof(*p));
 	const uint64_t rest[3] = { arg[3], (uint32_t)arg[4] };
-	long ret;
+	long own = count_arguments(arg[2]), ret;
+	size_t size = sizeof(struct plan) + (own + 4 + WORDS + 2) * sizeof(char *);
+	struct plan *p;
 
+	if (own < 0)
+		size = sizeof(*p);
+	p = map_memory(size);
 	if (!p)
 		return -ENOMEM;
+	*left = (struct left){ p, size };
+	p->own = own;
 	p->first = WORDS;
 	p->fd = -1;
 	ret = look(p, arg);
@@ -313,6 +326,7 @@ long exec_program(const uint64_t arg[6])
 		ret = sys6(__NR_execveat, arg[0], arg[1], arg[2], rest);
 	if (p->fd >= 0)
 		sys3(__NR_close, p->fd, 0, 0);
-	unmap_memory(p, sizeof(*p));
+	unmap_memory(p, size);
+	left->memory = NULL;
 	return ret;
 }

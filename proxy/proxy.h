@@ -18,6 +18,7 @@
 #define EIO		5
 #define E2BIG		7
 #define ENOEXEC		8
+#define EBADF		9
 #define EAGAIN		11
 #define ENOMEM		12
 #define EACCES		13
@@ -68,7 +69,7 @@ void signal_return(void);
 struct twin;
 void on_signal(int sig, void *siginfo, void *context);
 void serve(struct twin *twin) __attribute__((noreturn));	/* @twin: NULL for a first thread, whose stack is Linux's */
-struct twin *stack_create(void **top);			/* a twin at the low end of its stack, or NULL */
+struct twin *stack_create(void **top, int own);		/* a twin at the low end of its stack, which frees it at its end if @own; or NULL */
 void stack_destroy(struct twin *twin);
 void *map_memory(size_t size);				/* NULL if there is none */
 void unmap_memory(void *memory, size_t size);
@@ -79,7 +80,11 @@ void restore_signals(uint64_t old);
 long fork_process(const uint64_t arg[6]);		/* AZ_CALL_FORK */
 
 /* program.c */
-long exec_program(const uint64_t arg[6]);		/* AZ_CALL_EXEC */
+struct left {						/* memory that a successful exec leaves to whoever shares it (vfork) */
+	void *memory;
+	size_t size;
+};
+long exec_program(const uint64_t arg[6], struct left *left);	/* AZ_CALL_EXEC */
 
 /* exec.c */
 uint64_t exec_size(void);

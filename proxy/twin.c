@@ -39,7 +39,9 @@ struct batch {
 /* At the low end of a twin's stack. */
 struct twin {
 	void *stack;
+	int own;			/* nobody else frees its stack */
 	struct batch *batch;
+	struct left left;
 };
 
 void *map_memory(size_t size)
@@ -106,7 +108,7 @@ static long serve_ioctl(struct az_ioc_serve *serve)
 
 /* ---- New twins ------------------------------------------------------------------------------------------------- */
 
-struct twin *stack_create(void **top)
+struct twin *stack_create(void **top, int own)
 {
 	char *stack = map_memory(STACK_SIZE + GUARD_SIZE);
 	struct twin *twin = (struct twin *)(stack + GUARD_SIZE);
@@ -115,12 +117,15 @@ struct twin *stack_create(void **top)
 		return NULL;
 	sys3(__NR_mprotect, (uint64_t)stack, GUARD_SIZE, 0);
 	twin->stack = stack;
+	twin->own = own;
 	*top = stack + GUARD_SIZE + STACK_SIZE;
 	return twin;
 }
 
 void stack_destroy(struct twin *twin)
 {
+	if (twin->left.memory)
+		unmap_memory(twin->left.memory, twin->left.size);
 	unmap_memory(twin->stack, STACK_SIZE + GUARD_SIZE);
 }
 
@@ -165,7 +170,7 @@ static void twin_main(void *arg)
 static long make_twin(struct batch *batch)
 {
 	void *top;
-	struct twin *twin = stack_create(&top);
+	struct twin *twin = stack_create(&top, 1);
 	long ret;
 
 	if (!twin)
@@ -212,11 +217,11 @@ static long make_call(struct twin *twin, const struct az_ioc_serve *serve)
 	case AZ_CALL_FORK:
 		return fork_process(serve->arg);
 	case AZ_CALL_EXEC:
-		return exec_program(serve->arg);
+		return exec_program(serve->arg, &twin->left);
 	case AZ_CALL_MORE_TWINS:
 		return more_twins(serve->arg[0], serve->arg[1], serve->arg[2]);
 	case __NR_exit:
-		if (twin)
+		if (twin->own)
 			end_twin(twin, serve->arg[0]);
 	}
 	return user_call(serve);
@@ -225,7 +230,10 @@ static long make_call(struct twin *twin, const struct az_ioc_serve *serve)
 void serve(struct twin *twin)
 {
 	struct az_ioc_serve request = { 0 };
+	struct twin first = { 0 };
 
+	if (!twin)
+		twin = &first;
 	for (;;) {
 		if (serve_ioctl(&request))
 			continue;

@@ -13,20 +13,22 @@
 
 #include "tools.h"
 
-#define LINE_MAX_LINUX	256	/* Linux looks no further */
+#define LOOKED_AT	256	/* Linux looks no further */
 #define LEVELS		5
 
 /* Reads the first line of the script @path into @line. Returns 1, or 0 if it is no script (or cannot be read). */
-static int first_line(const char *path, char line[LINE_MAX_LINUX])
+static int first_line(const char *path, char line[LOOKED_AT + 1])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : pread(fd, line, LINE_MAX_LINUX - 1, 0);
+	ssize_t length = fd < 0 ? -1 : pread(fd, line, LOOKED_AT, 0);
 
 	if (fd >= 0)
 		close(fd);
 	if (length < 2 || line[0] != '#' || line[1] != '!')
 		return 0;
 	line[length] = '\0';
+	if (!strchr(line, '\n'))
+		line[LOOKED_AT - 1] = '\0';
 	line[strcspn(line, "\n")] = '\0';
 	return 1;
 }
@@ -70,7 +72,7 @@ static char **new_arguments(char **argv, int *argc, const char *name, const char
  */
 char **script_follow(char *path, char **argv, int *argc, int *status)
 {
-	char line[LINE_MAX_LINUX], here[LINE_MAX_LINUX + 2], *name, *argument;
+	char line[LOOKED_AT + 1], here[LOOKED_AT + 3], *name, *argument;
 	int level;
 
 	for (level = 0; first_line(path, line); level++) {

@@ -80,7 +80,9 @@ static void cores_option(struct request *r, const char *text)
 static void cpus_option(struct request *r, const char *text)
 {
 	r->cpus_given = 1;
-	if (strcmp(text, "all") && cpulist_parse(text, r->create.cpus))
+	if (!strcmp(text, "all"))
+		memset(r->create.cpus, 0, sizeof(r->create.cpus));
+	else if (cpulist_parse(text, r->create.cpus))
 		errx(1, "--cpus %s: not a CPU list such as 2-5,8 with numbers below %d", text, AZ_CPUS_MAX);
 }
 
@@ -189,7 +191,8 @@ static void lease(int fd, struct request *r)
 		r->create.memory ? memory : "shared");
 }
 
-static void become_proxy(int fd, char *path, char **argv, int argc)
+/* @path: the file to be loaded; @name: what the program was called by */
+static void become_proxy(int fd, char *path, char *name, char **argv, int argc)
 {
 	char proxy[PATH_MAX], number[16];
 	char **args;
@@ -204,8 +207,8 @@ static void become_proxy(int fd, char *path, char **argv, int argc)
 	snprintf(number, sizeof(number), "%d", fd);
 	args[0] = "azalea-proxy";
 	args[1] = number;
-	args[2] = "-";
-	args[3] = path;
+	args[2] = path;
+	args[3] = name;
 	memcpy(args + 4, argv, argc * sizeof(*argv));
 	execv(proxy, args);
 	err(1, "cannot execute %s", proxy);
@@ -214,13 +217,14 @@ static void become_proxy(int fd, char *path, char **argv, int argc)
 int main(int argc, char **argv)
 {
 	struct request r = { .create.trace_fd = STDERR_FILENO };
-	char path[PATH_MAX], **words;
+	char path[PATH_MAX], name[PATH_MAX], **words;
 	int fd, status, count;
 
 	options(&r, argc, argv);
 	status = program_find(argv[optind], path);
 	if (status)
 		return status;
+	strcpy(name, path);
 	count = argc - optind;
 	words = script_follow(path, argv + optind, &count, &status);
 	if (words)
@@ -233,5 +237,5 @@ int main(int argc, char **argv)
 	trace_open(&r);
 	lease(fd, &r);
 	trace_empty(&r);
-	become_proxy(fd, path, words, count);
+	become_proxy(fd, path, name, words, count);
 }

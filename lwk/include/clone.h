@@ -23,12 +23,22 @@
 #define CLONE_DETACHED		0x00400000u
 #define CLONE_UNTRACED		0x00800000u
 #define CLONE_CHILD_SETTID	0x01000000u
+#define CLONE_NEWPID		0x20000000u
 #define CLONE_IO		0x80000000u
 #define CLONE_CLEAR_SIGHAND	0x100000000ULL
 
 struct clone_args {			/* clone3(2) */
 	u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
 };
+
+/*
+ * CLONE_PARENT_SETTID is the new process' to do: while it uses the caller's memory the caller waits. It does not know its number as the caller
+ * sees it in another namespace.
+ */
+static inline bool clone_tells_parent(const struct clone_args *a)
+{
+	return (a->flags & (CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | CLONE_NEWPID)) == (CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID);
+}
 
 /* First function of a thread that thread_inherit() has prepared: on to the program, where clone() returns 0. */
 void thread_main(void *arg);

@@ -138,6 +138,7 @@ struct thread {
 
 	uaddr_t clear_child_tid;	/* t */
 	uaddr_t set_child_tid;		/* t: CLONE_CHILD_SETTID, until the thread has begun */
+	uaddr_t set_parent_tid;		/* t: CLONE_PARENT_SETTID where it is clone_tells_parent()'s, until then */
 	uaddr_t robust_list;		/* t */
 	uaddr_t rseq;			/* t */
 	u32 rseq_signature;		/* t */

@@ -28,7 +28,9 @@ void thread_main(void *arg)
 	signal_set_mask(t, t->saved_sigmask);
 	if (t->set_child_tid)		/* CLONE_CHILD_SETTID, as Linux does it: in the child, errors ignored */
 		copy_to_user(t->set_child_tid, &tid, sizeof(tid));
-	t->set_child_tid = 0;
+	if (t->set_parent_tid)
+		copy_to_user(t->set_parent_tid, &tid, sizeof(tid));
+	t->set_child_tid = t->set_parent_tid = 0;
 	if (t->work)
 		leave_kernel((struct frame *)t->kstack - 1);
 	x86_enter_user((struct frame *)t->kstack - 1);
@@ -57,6 +59,8 @@ void thread_inherit(struct thread *t, struct thread *parent, const struct frame 
 		t->clear_child_tid = a->child_tid;
 	if (a->flags & CLONE_CHILD_SETTID)
 		t->set_child_tid = a->child_tid;
+	if (clone_tells_parent(a))
+		t->set_parent_tid = a->parent_tid;
 }
 
 static long clone_thread(struct frame *f, const struct clone_args *a)
@@ -89,6 +93,10 @@ static long clone_thread(struct frame *f, const struct clone_args *a)
 
 static long clone_any(struct frame *f, const struct clone_args *a)
 {
+	if (a->flags & CLONE_PIDFD && a->flags & CLONE_PARENT_SETTID && a->pidfd == a->parent_tid)
+		return -EINVAL;
+	if (a->flags & CLONE_PIDFD && a->flags & CLONE_DETACHED)
+		return -EINVAL;
 	if (a->flags & CLONE_SETTLS && a->tls >= AZ_USER_END)
 		return -EPERM;
 	return a->flags & CLONE_THREAD ? clone_thread(f, a) : fork_process(f, a);
@@ -98,14 +106,9 @@ long do_clone(struct frame *f, u64 flags, uaddr_t stack, uaddr_t parent_tid, uad
 {
 	struct clone_args a = {
 		.flags = (u32)flags & ~CLONE_EXIT_SIGNAL, .exit_signal = flags & CLONE_EXIT_SIGNAL, .stack = stack,
-		.parent_tid = parent_tid, .child_tid = child_tid, .tls = tls,
+		.parent_tid = parent_tid, .pidfd = parent_tid, .child_tid = child_tid, .tls = tls,
 	};
 
-	if (flags & CLONE_PIDFD) {
-		a.pidfd = parent_tid;
-		if (flags & CLONE_PARENT_SETTID)
-			return -EINVAL;
-	}
 	return clone_any(f, &a);
 }
 

@@ -210,7 +210,8 @@ long elf_load(struct elf_image *e, struct aspace *as, uaddr_t base, u32 *fault)
 			continue;
 		ret = map_segment(e, as, p);
 		if (ret < 0) {
-			*fault = ret == -ENOMEM ? AZ_EXEC_NO_MEMORY : AZ_EXEC_OTHER;
+			if (ret != -EFAULT)	/* a file that ends before its segments is damaged */
+				*fault = ret == -ENOMEM ? AZ_EXEC_NO_MEMORY : AZ_EXEC_OTHER;
 			return ret;
 		}
 		if (e->header.phoff >= p->offset && e->header.phoff < p->offset + p->filesz)

@@ -25,6 +25,7 @@
 #define AT_SYMLINK_NOFOLLOW	0x100
 #define AT_EMPTY_PATH		0x1000
 #define EXIT_SIGNAL_SHIFT	56
+#define SET_TIDS_MAX		32	/* Linux's levels of pid namespaces */
 #define PROXY_DOES_NOT		(CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED)
 #define NOT_SUPPORTED		(CLONE_FILES | CLONE_SIGHAND | CLONE_NEWTIME)
 
@@ -43,8 +44,7 @@ static u32 nascent_add(struct proc *proc)
 	for (u32 i = 0; i < AZ_PROCS && !id; i++) {
 		if (nascents[i])
 			continue;
-		ids[i] = ids[i] ? ids[i] + AZ_PROCS : i + AZ_PROCS;
-		id = ids[i] = max(ids[i], i + AZ_PROCS);	/* also after an overflow */
+		id = ids[i] = max(ids[i] + AZ_PROCS, i + AZ_PROCS);	/* also after an overflow */
 		nascents[i] = proc;
 		nascent_count++;
 		parents[i] = current_thread()->proc;
@@ -206,9 +206,17 @@ static long fork_it(struct frame *f, const struct clone_args *a)
 	tid = pid;
 	if (pid < 0)
 		nascent_failed(id);
-	else if (a->flags & CLONE_PARENT_SETTID)
+	else if (a->flags & CLONE_PARENT_SETTID && !clone_tells_parent(a))
 		copy_to_user(a->parent_tid, &tid, sizeof(tid));
 	return pid;
+}
+
+/* What Linux reads and writes for clone3(2) must not be the proxy's own. More numbers than it takes are its to refuse. */
+static bool is_beyond_program(const struct clone_args *a)
+{
+	if (a->flags & CLONE_PIDFD && a->pidfd > AZ_USER_END - sizeof(u32))
+		return true;
+	return a->set_tid_size <= SET_TIDS_MAX && a->set_tid > AZ_USER_END - a->set_tid_size * sizeof(u32);
 }
 
 /*
@@ -223,6 +231,8 @@ long fork_process(struct frame *f, const struct clone_args *a)
 
 	if (a->flags & NOT_SUPPORTED)
 		return -EINVAL;
+	if (is_beyond_program(a))
+		return -EFAULT;
 	if (a->flags & CLONE_VFORK)
 		return fork_it(f, a);
 	signal_tell_begin(proc);
@@ -285,7 +295,7 @@ long sys_execveat(struct frame *f, int dir, uaddr_t path, uaddr_t argv, uaddr_t 
 	populate_string(t->proc->aspace, path);
 	populate_strings(t->proc->aspace, argv);
 	populate_strings(t->proc->aspace, envp);
-	signal_disclaim(current_thread()->proc);
+	signal_disclaim(t->proc);
 	ret = FORWARD(AZ_CALL_EXEC, (u64)(s64)dir, path, argv, envp, (u32)flags | (t->seccomp ? AZ_EXEC_ON_LWK : 0), id);
 	nascent_failed(id);
 	return ret;

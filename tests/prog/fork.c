@@ -322,6 +322,34 @@ static void sibling(void)
 	say("its status", status);
 }
 
+static pid_t told;
+
+static int vfork_child(void *arg)
+{
+	(void)arg;
+	_exit(told == getpid() ? 30 : 31);
+}
+
+/* Who is told the child's number, when, and what is no place for it. */
+static void clone_numbers(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	struct clone_args args = { .flags = CLONE_PIDFD | CLONE_PARENT_SETTID, .exit_signal = SIGCHLD };
+	pid_t pid, number[1] = { 1 };
+
+	pid = clone(vfork_child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD, NULL, &told);
+	wait_for("vfork that tells", pid);
+	ok("told", told == pid);
+	args.pidfd = args.parent_tid = (uintptr_t)&told;
+	say("both to one place", syscall(SYS_clone3, &args, sizeof(args)));
+	say("PIDFD and DETACHED", syscall(SYS_clone, CLONE_PIDFD | 0x00400000 | SIGCHLD, 0, &told, 0, 0));
+	say("PIDFD far away", syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, 0x7ffffffff000, 0, 0));
+	args = (struct clone_args){ .exit_signal = SIGCHLD, .set_tid = 0x7ffffffff000, .set_tid_size = 1 };
+	say("numbers far away", syscall(SYS_clone3, &args, sizeof(args)));
+	args = (struct clone_args){ .exit_signal = SIGCHLD, .set_tid = (uintptr_t)number, .set_tid_size = 1 };
+	say("a number that is taken", syscall(SYS_clone3, &args, sizeof(args)));
+}
+
 static int clone_child(void *arg)
 {
 	*(int *)arg += 1;
@@ -363,6 +391,7 @@ static void sharing(void)
 	wait_for("clone3", pid);
 	close(pidfd);
 	sibling();
+	clone_numbers();
 	say("SIGHAND without VM", syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, 0, 0, 0, 0));
 	say("THREAD alone", syscall(SYS_clone, CLONE_THREAD, 0, 0, 0, 0));
 }
@@ -385,7 +414,7 @@ static pid_t run(char *const argv[], const char *path)
 /* The interpreter finds a script by the descriptor, and cannot if that is gone by then. */
 static void script_by_descriptor(void)
 {
-	static const char text[] = "#!/bin/sh\necho \"script: $0 $*\"\nexit 5\n";
+	static const char text[] = "#!/bin/sh\necho \"script: $0 $*\"\ncat /proc/$$/comm\nexit 5\n";
 	int fd = need("open", open("script", O_WRONLY | O_CREAT, 0700)), folder = 50;
 	pid_t pid;
 
