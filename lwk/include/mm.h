@@ -9,6 +9,8 @@
 #include "list.h"
 #include "spinlock.h"
 
+#define LINUX_USER_END	0x7ffffffff000ULL	/* a program gets nothing beyond AZ_USER_END, but up to here it may give back */
+
 /* ---- frame.c: physical memory per NUMA node, orders 0 (4 KB) to LARGE_ORDER (2 MB) ---- */
 
 #define FRAME_ORDERS	(LARGE_ORDER + 1)

@@ -172,7 +172,7 @@ static long page_install(struct aspace *as, const struct region *r, uaddr_t addr
 {
 	u64 there, *entry = pt_find(as->pgd, addr, &there);
 
-	if ((entry && pte_load(entry)) || (entry && there < span))
+	if (entry && (pte_load(entry) || there < span))
 		return -EEXIST;
 	entry = pt_make(as->pgd, addr, span);
 	if (!entry)
@@ -362,7 +362,7 @@ static long fault_once(struct aspace *as, uaddr_t addr, u32 access, int *si_code
 {
 	struct region *r;
 	u64 span, *entry;
-	long ret = 0;
+	long ret;
 	u64 e;
 
 	spin_lock(&as->lock);

@@ -13,8 +13,6 @@
 #include "aspace.h"
 #include "offload.h"
 
-#define LINUX_USER_END	0x7ffffffff000ULL	/* a program may give back all up to here, though it gets nothing beyond AZ_USER_END */
-
 long range_split(struct aspace *as, uaddr_t at)
 {
 	u64 span, *entry = pt_find(as->pgd, at, &span);

@@ -175,7 +175,7 @@ long sigframe_pop(struct thread *t, struct frame *f)
 	f->cs = USER_CS;
 	f->ss = USER_DS;
 	signal_set_mask(t, frame.uc.sigmask);
-	if (!on_altstack(t, f->sp) && (frame.uc.stack.flags & ~SS_AUTODISARM) <= SS_DISABLE)
+	if (!on_altstack(t, f->sp))
 		altstack_set(t, &frame.uc.stack);
 	return 0;
 }

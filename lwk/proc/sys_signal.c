@@ -142,7 +142,7 @@ long sys_rt_sigaction(struct frame *f, int sig, uaddr_t act, uaddr_t oldact, u64
 {
 	struct proc *proc = current_thread()->proc;
 	struct ksigaction new = { 0 }, old;
-	long ret;
+	long ret = 0;
 
 	if (sigsetsize != sizeof(u64))
 		return -EINVAL;
@@ -151,9 +151,10 @@ long sys_rt_sigaction(struct frame *f, int sig, uaddr_t act, uaddr_t oldact, u64
 	if (sig < 1 || sig > 64 || (act && SIG_UNBLOCKABLE & SIGBIT(sig)))
 		return -EINVAL;
 	new.flags &= SA_KNOWN;		/* what is read back tells a program which flags there are */
-	if (!act)
+	if (act)
+		ret = set_action(proc, sig, &new, &old);
+	else
 		old = signal_action(proc, sig);
-	ret = act ? set_action(proc, sig, &new, &old) : 0;
 	if (!ret && oldact && copy_to_user(oldact, &old, sizeof(old)))
 		return -EFAULT;
 	return ret;

@@ -27,8 +27,6 @@ extern const struct extable_entry extable_start[], extable_end[], extable_nofaul
 #define PF_FETCH	16
 #define PF_KEY		32	/* the page is there, and its protection key forbids the access */
 
-#define TASK_SIZE_MAX	0x7ffffffff000	/* Linux tells no program whether something is mapped from here on: PF_PRESENT always */
-
 #define SIGILL		4
 #define SIGTRAP		5
 #define SIGBUS		7
@@ -107,7 +105,7 @@ static void user_page_fault(struct frame *f, u64 addr)
 	if (addr >= AZ_USER_END && addr == f->ip && x86_vsyscall(f))
 		return;
 	if (addr >= AZ_USER_END || error & PF_RESERVED) {
-		if (addr >= TASK_SIZE_MAX)
+		if (addr >= LINUX_USER_END)	/* Linux tells nobody whether anything is mapped there */
 			current_thread()->trap_error |= PF_PRESENT;
 		signal_force(SIGSEGV, 1, addr);
 		return;
