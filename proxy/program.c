@@ -90,6 +90,15 @@ static int end_line(char *line, long length)
 	return 1;
 }
 
+/* Is it known to be no regular file? Opening a FIFO waits for a writer, and opening a device may do anything. */
+static int is_special(uint64_t dirfd, uint64_t path, uint64_t flags)
+{
+	struct statx st;
+	const uint64_t rest[3] = { STATX_TYPE, (uint64_t)&st };
+
+	return !sys6(__NR_statx, dirfd, path, flags, rest) && (st.stx_mode & S_IFMT) != S_IFREG;
+}
+
 /* The script's interpreter becomes the file. 0 or -errno. */
 static long follow_script(struct plan *p, long length)
 {
@@ -115,7 +124,9 @@ static long follow_script(struct plan *p, long length)
 		put_word(p, argument);
 	put_word(p, name);
 	sys3(__NR_close, p->fd, 0, 0);
-	p->fd = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)name, O_RDONLY_CLOEXEC);
+	p->fd = -EACCES;
+	if (!is_special((uint64_t)AT_FDCWD, (uint64_t)name, 0))
+		p->fd = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)name, O_RDONLY_CLOEXEC);
 	return p->fd < 0 ? p->fd : 0;
 }
 
@@ -165,7 +176,7 @@ static long open_program(struct plan *p, const uint64_t arg[6])
 		return -EFAULT;
 	if (by_descriptor && first != '/')
 		name_by_descriptor(p, arg[0], arg[1]);
-	if (!first && arg[4] & AT_EMPTY_PATH && !by_descriptor)
+	if (is_special(arg[0], arg[1], arg[4] & (AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)))
 		return -EACCES;
 	if (!first && arg[4] & AT_EMPTY_PATH)
 		p->fd = is_open(arg[0]) ? sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)p->path, O_RDONLY_CLOEXEC) : -EBADF;

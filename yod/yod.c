@@ -88,7 +88,7 @@ static void cpus_option(struct request *r, const char *text)
 
 static void linux_option(struct request *r, const char *text)
 {
-	if (!*text || strchr(text, '/'))
+	if (!*text || *text == ',' || text[strlen(text) - 1] == ',' || strstr(text, ",,") || strchr(text, '/'))
 		errx(1, "--linux '%s': give names such as cc1,ld, not paths", text);
 	if (strlen(text) >= sizeof(r->create.linux_programs))
 		errx(1, "--linux: more than %zu characters", sizeof(r->create.linux_programs) - 1);

@@ -471,6 +471,14 @@ static void executing(void)
 	wait_for("no interpreter", run((char *const[]){ "s", NULL }, "./s"));
 	wait_for("no such file", run((char *const[]){ "s", NULL }, "./nothing"));
 	wait_for("a folder", run((char *const[]){ "s", NULL }, "/tmp"));
+	need("mkfifo", mkfifo("fifo", 0755));
+	wait_for("a FIFO", run((char *const[]){ "s", NULL }, "./fifo"));
+	fd = open("s", O_WRONLY | O_TRUNC);
+	write(fd, "#!./fifo\n", 9);
+	close(fd);
+	wait_for("a FIFO as interpreter", run((char *const[]){ "s", NULL }, "./s"));
+	unlink("fifo");
+	wait_for("a device", run((char *const[]){ "s", NULL }, "/dev/tty"));
 	fd = open(self, O_RDONLY | O_CLOEXEC);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	pid = fork();

@@ -99,6 +99,10 @@ static void faults(void)
 	if (!sigsetjmp(back, 1))
 		asm volatile("hlt");
 	report("hlt", 0);
+	if (!sigsetjmp(back, 1))
+		asm volatile("mov %0, %%es" : : "r"(0xfff));	/* of the local descriptor table, which nobody has */
+	report("local descriptor", 0);
+	printf("its error code: %lx\n", caught_error);
 	munmap(page, 8192);
 	if (!sigsetjmp(back, 1))
 		(void)*(volatile char *)page;
@@ -107,6 +111,25 @@ static void faults(void)
 	if (!sigsetjmp(back, 1))
 		*(volatile char *)low = 1;
 	report("without SA_ONSTACK", 16);
+}
+
+static int steps, flagged;
+
+static void count_step(int sig, siginfo_t *info, void *context)
+{
+	note(sig, info);
+	steps++;
+	flagged += !!(((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] & 0x100);
+}
+
+/* Below the red zone, which pushing would overwrite. */
+static void single_steps(void)
+{
+	set(SIGTRAP, count_step, 0);
+	asm volatile("sub $128, %%rsp; pushfq; orq $0x100, (%%rsp); popfq; nop; nop; nop; nop\n\t"
+		     "pushfq; andq $~0x100, (%%rsp); popfq; add $128, %%rsp" : : : "memory", "cc");
+	printf("steps %d, told in the frame %d, signal %d code %d\n", steps, flagged, caught, caught_code);
+	signal(SIGTRAP, SIG_DFL);
 }
 
 static void bus(void)
@@ -489,6 +512,7 @@ int main(int argc, char **argv __attribute__((unused)))
 	}
 	need("sigaltstack", sigaltstack(&stack, NULL));
 	faults();
+	single_steps();
 	bus();
 	exceptions();
 	floating();

@@ -112,6 +112,7 @@ check '-o without its value' 1 'give a value' "$bin/yod" -o lwksched-enable-rr .
 check '-M too large' 1 'not a size' "$bin/yod" -M 99999999999G ./program
 option 'unknown option' 1 "yod: unrecognized option '--fast'" yod --fast ./program
 check '--linux without a name' 1 'give names' "$bin/yod" --linux '' ./program
+check '--linux with an empty name' 1 'give names' "$bin/yod" --linux a,,b ./program
 check '--linux with a path' 1 'give names' "$bin/yod" --linux /bin/ls ./program
 check 'options end at the program' 127 './missing' "$bin/yod" -c 2 ./missing --fast -c 0
 check 'options end at --' 127 '-c:' "$bin/yod" -c 2 -- -c

@@ -72,7 +72,7 @@ static void setup_tables(struct cpu *cpu)
 	asm volatile("lgdt %0" : : "m"(gdtr));
 	asm volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" : : "i"(KERNEL_CS) : "rax", "memory");
 	asm volatile("mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs" : : "r"(KERNEL_DS), "r"(0));
-	asm volatile("ltr %w0" : : "r"(TSS_SEL));
+	asm volatile("ltr %w0; lldt %w1" : : "r"(TSS_SEL), "r"(0));
 }
 
 static void setup_registers(struct cpu *cpu)

@@ -151,8 +151,7 @@ static void user_trap(struct frame *f, u64 vector)
 	case 0:
 		signal_force(SIGFPE, 1, f->ip);		/* FPE_INTDIV */
 		break;
-	case 1:
-		f->flags &= ~(u64)FLAGS_TF;
+	case 1:		/* single steps go on after the handler, as FLAGS_TF in its frame says */
 		signal_force(SIGTRAP, 2, f->ip);
 		break;
 	case 3:
