@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Start of the proxy:  azalea-proxy FD EXE PATH ARGV0 [ARG...]    (EXE: the descriptor of the file to load; "-": open PATH)
+ * Start of the proxy:  azalea-proxy FD EXE PATH NAME ARGV0 [ARG...]
+ *
+ * EXE is the file to load, by its descriptor or by its name; PATH is what was executed (it may be a script), NAME that of the process.
  *
  * yod has opened the device as FD and leased CPUs and memory, and then became the proxy by exec, so the proxy's pid is the one that
  * yod's caller knows. The proxy has the LWK start the program, with the program's address range mapped from the device, and serves.
@@ -27,48 +29,19 @@ static void take_arguments(uint64_t *sp)
 	uint64_t argc = sp[0], *aux;
 	char **argv = (char **)(sp + 1);
 
-	if (argc < 5 || parse_fd(argv[1]) < 0)
+	if (argc < 6 || parse_fd(argv[1]) < 0)
 		FAIL(1, "azalea-proxy: not a command by itself, start programs with yod");
 	start_info.fd = parse_fd(argv[1]);
 	start_info.exe = parse_fd(argv[2]);
 	if (start_info.exe < 0)
 		start_info.exe = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)argv[2], O_CLOEXEC);
 	start_info.path = argv[3];
-	start_info.argv = argv + 4;
+	start_info.name = argv[4];
+	start_info.argv = argv + 5;
 	start_info.envp = argv + argc + 1;
 	for (aux = (uint64_t *)start_info.envp; *aux; aux++)
 		;
 	start_info.auxv = aux + 1;
-}
-
-static int starts_with(const char *s, const char *start)
-{
-	while (*start && *s == *start) {
-		s++;
-		start++;
-	}
-	return !*start;
-}
-
-/* That of the path, or of the file itself if it was named by its descriptor only (execveat(2) with AT_EMPTY_PATH). */
-static const char *process_name(void)
-{
-	static char link[32] = "/proc/self/fd/", target[4096];
-	static const char by_descriptor[] = "/dev/fd/", deleted[] = " (deleted)";
-	const char *path = start_info.path, *name = base_name(path);
-	char digits[24], *n = number(digits, start_info.exe);
-	long length;
-
-	if (name != path + sizeof(by_descriptor) - 1 || !starts_with(path, by_descriptor))
-		return name;
-	__builtin_memcpy(link + string_length(link), n, string_length(n) + 1);
-	length = sys3(__NR_readlink, (uint64_t)link, (uint64_t)target, sizeof(target) - 1);
-	if (length < 0)
-		return name;
-	length -= sizeof(deleted) - 1;		/* what Linux says behind the name */
-	if (length > 0 && starts_with(target + length, deleted))
-		target[length] = 0;
-	return base_name(target);
 }
 
 static void start_program(void)
@@ -95,7 +68,7 @@ void proxy_main(uint64_t *sp) __attribute__((noreturn));
 void proxy_main(uint64_t *sp)
 {
 	take_arguments(sp);
-	sys3(__NR_prctl, PR_SET_NAME, (uint64_t)process_name(), 0);
+	sys3(__NR_prctl, PR_SET_NAME, (uint64_t)start_info.name, 0);
 	start_program();
 	serve(NULL);
 }

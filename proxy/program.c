@@ -35,7 +35,10 @@ struct plan {
 	uint32_t level;
 	char line[LEVELS + 1][LINE + 1];	/* of each script, and the beginning of what is no script */
 	char fd_path[32 + PATH_MAX];
+	const char *name;		/* of the process, see name_process() */
+	char link[PATH_MAX];
 	int vanishes;			/* the descriptor that path names is gone after the exec */
+	int unnamed;			/* the file is named by its descriptor only */
 	long own;			/* the program's own arguments, or -errno */
 	const char *argv[];
 };
@@ -178,7 +181,8 @@ static long open_program(struct plan *p, const uint64_t arg[6])
 		name_by_descriptor(p, arg[0], arg[1]);
 	if (is_special(arg[0], arg[1], arg[4] & (AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)))
 		return -EACCES;
-	if (!first && arg[4] & AT_EMPTY_PATH)
+	p->unnamed = !first && arg[4] & AT_EMPTY_PATH;
+	if (p->unnamed)
 		p->fd = is_open(arg[0]) ? sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)p->path, O_RDONLY_CLOEXEC) : -EBADF;
 	else
 		p->fd = sys3(__NR_openat, arg[0], arg[1], flags);
@@ -235,6 +239,34 @@ static long look(struct plan *p, const uint64_t arg[6])
 	return ret == -EACCES ? 0 : ret;	/* it may be executable even if we cannot read it */
 }
 
+static int is_equal(const char *s, const char *t)
+{
+	while (*s && *s == *t) {
+		s++;
+		t++;
+	}
+	return *s == *t;
+}
+
+/* That of the path; of a file that was named by its descriptor only, its own, without what Linux says behind that of a deleted one. */
+static void name_process(struct plan *p)
+{
+	static const char deleted[] = " (deleted)";
+	char path[32] = "/proc/self/fd/", digits[24], *n = number(digits, p->fd);
+	long length = -1;
+
+	p->name = base_name(p->path);
+	__builtin_memcpy(path + string_length(path), n, string_length(n) + 1);
+	if (p->unnamed)
+		length = sys3(__NR_readlink, (uint64_t)path, (uint64_t)p->link, sizeof(p->link) - 1);
+	if (length < 0)
+		return;
+	length -= sizeof(deleted) - 1;
+	if (length > 0 && is_equal(p->link + length, deleted))
+		p->link[length] = 0;
+	p->name = base_name(p->link);
+}
+
 /* ---- Arguments ------------------------------------------------------------------------------------------------- */
 
 /* Number of the program's own argument pointers, or -errno. */
@@ -278,6 +310,7 @@ static long execute(struct plan *p, const uint64_t arg[6], const struct az_ioc_c
 	put_number(put_number(numbers, child->fd, word), p->fd, word + 1);
 	word += 2;
 	*word++ = p->path;
+	*word++ = p->name;
 	if (scripts) {
 		__builtin_memcpy(word, p->words + p->first, scripts * sizeof(*word));
 		word += scripts;
@@ -303,6 +336,7 @@ static long exec_on_lwk(struct plan *p, const uint64_t arg[6])
 
 	if (p->own < 0)
 		return p->own;
+	name_process(p);
 	ret = sys3(__NR_ioctl, start_info.fd, AZ_IOC_CHILD, (uint64_t)&child);
 	if (!ret) {
 		ret = execute(p, arg, &child);
@@ -316,7 +350,7 @@ long exec_program(const uint64_t arg[6], struct left *left)
 {
 	const uint64_t rest[3] = { arg[3], (uint32_t)arg[4] };
 	long own = count_arguments(arg[2]), ret;
-	size_t size = sizeof(struct plan) + (own + 4 + WORDS + 2) * sizeof(char *);
+	size_t size = sizeof(struct plan) + (own + 5 + WORDS + 2) * sizeof(char *);
 	struct plan *p;
 
 	if (own < 0)

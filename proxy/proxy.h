@@ -31,7 +31,8 @@
 struct start_info {
 	int fd;				/* the device: a job that yod has created */
 	int exe;			/* the program's file; the LWK reads and closes it; or -errno */
-	const char *path;
+	const char *path;		/* what was executed */
+	const char *name;		/* of the process */
 	char **argv, **envp;		/* of the program */
 	uint64_t *auxv;
 };

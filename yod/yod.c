@@ -199,7 +199,7 @@ static void become_proxy(int fd, char *path, char *name, char **argv, int argc)
 
 	if (installed_path("azalea-proxy", "azalea-proxy", proxy))
 		errx(1, "cannot find azalea-proxy beside yod nor as %s: is Azalea installed completely?", proxy);
-	args = calloc(argc + 5, sizeof(*args));
+	args = calloc(argc + 6, sizeof(*args));
 	if (!args)
 		err(1, "arguments");
 	if (fcntl(fd, F_SETFD, 0))
@@ -209,7 +209,8 @@ static void become_proxy(int fd, char *path, char *name, char **argv, int argc)
 	args[1] = number;
 	args[2] = path;
 	args[3] = name;
-	memcpy(args + 4, argv, argc * sizeof(*argv));
+	args[4] = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+	memcpy(args + 5, argv, argc * sizeof(*argv));
 	execv(proxy, args);
 	err(1, "cannot execute %s", proxy);
 }

@@ -26,6 +26,7 @@
 #define CLONE_NEWPID		0x20000000u
 #define CLONE_IO		0x80000000u
 #define CLONE_CLEAR_SIGHAND	0x100000000ULL
+#define CLONE_INTO_CGROUP	0x200000000ULL
 
 struct clone_args {			/* clone3(2) */
 	u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;

@@ -102,10 +102,18 @@ static long clone_any(struct frame *f, const struct clone_args *a)
 	return a->flags & CLONE_THREAD ? clone_thread(f, a) : fork_process(f, a);
 }
 
+/* A signal that there is none of is one that nobody gets; clone3(2), which makes the process on Linux, refuses it. */
+static u64 exit_signal(u64 flags)
+{
+	u64 signal = flags & CLONE_EXIT_SIGNAL;
+
+	return signal <= 64 ? signal : 0;
+}
+
 long do_clone(struct frame *f, u64 flags, uaddr_t stack, uaddr_t parent_tid, uaddr_t child_tid, u64 tls)
 {
 	struct clone_args a = {
-		.flags = (u32)flags & ~CLONE_EXIT_SIGNAL, .exit_signal = flags & CLONE_EXIT_SIGNAL, .stack = stack,
+		.flags = (u32)flags & ~CLONE_EXIT_SIGNAL, .exit_signal = exit_signal(flags), .stack = stack,
 		.parent_tid = parent_tid, .pidfd = parent_tid, .child_tid = child_tid, .tls = tls,
 	};
 
@@ -123,8 +131,10 @@ long do_vfork(struct frame *f)
 }
 
 /* What Linux too looks at before anything else. */
-static long check_clone3(const struct clone_args *a)
+static long check_clone3(const struct clone_args *a, u64 size)
 {
+	if (a->flags & CLONE_INTO_CGROUP && size < offsetof(struct clone_args, cgroup) + sizeof(a->cgroup))
+		return -EINVAL;
 	if (a->flags & (CLONE_DETACHED | (CLONE_EXIT_SIGNAL & ~CLONE_NEWTIME)) || a->exit_signal & ~(u64)CLONE_EXIT_SIGNAL)
 		return -EINVAL;
 	if (a->flags & (CLONE_THREAD | CLONE_PARENT) && a->exit_signal)
@@ -153,7 +163,7 @@ long do_clone3(struct frame *f, uaddr_t args, u64 size)
 		if (byte)
 			return -E2BIG;
 	}
-	ret = check_clone3(&a);
+	ret = check_clone3(&a, size);
 	return ret ? ret : clone_any(f, &a);
 }
 

@@ -336,6 +336,7 @@ static void clone_numbers(void)
 	static char stack[65536] __attribute__((aligned(16)));
 	struct clone_args args = { .flags = CLONE_PIDFD | CLONE_PARENT_SETTID, .exit_signal = SIGCHLD };
 	pid_t pid, number[1] = { 1 };
+	int status = 0;
 
 	pid = clone(vfork_child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD, NULL, &told);
 	wait_for("vfork that tells", pid);
@@ -348,6 +349,13 @@ static void clone_numbers(void)
 	say("numbers far away", syscall(SYS_clone3, &args, sizeof(args)));
 	args = (struct clone_args){ .exit_signal = SIGCHLD, .set_tid = (uintptr_t)number, .set_tid_size = 1 };
 	say("a number that is taken", syscall(SYS_clone3, &args, sizeof(args)));
+	args = (struct clone_args){ .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
+	say("cgroup beyond the size", syscall(SYS_clone3, &args, 80));
+	pid = syscall(SYS_clone, 100, 0, 0, 0, 0);
+	if (!pid)
+		_exit(32);
+	say("no such signal: waitpid", waitpid(pid, &status, 0));
+	say("with __WCLONE", waitpid(pid, &status, __WCLONE) == pid && WEXITSTATUS(status) == 32);
 }
 
 static int clone_child(void *arg)
@@ -487,6 +495,10 @@ static void executing(void)
 		_exit(1);
 	}
 	wait_for("fexecve", pid);
+	need("dup2", dup2(fd, 60));
+	snprintf(link, sizeof(link), "/dev/fd/60");
+	wait_for("a descriptor's path", run(echo, link));
+	close(60);
 	close(fd);
 	say("bad path pointer", syscall(SYS_execve, 8, echo, environ));
 	say("bad argument pointer", syscall(SYS_execve, self, 8, environ));
