@@ -35,8 +35,8 @@ struct plan {
 	uint32_t level;
 	char line[LEVELS + 1][LINE + 1];	/* of each script, and the beginning of what is no script */
 	char fd_path[32 + PATH_MAX];
-	const char *name;		/* of the process, see name_process() */
-	char link[PATH_MAX];
+	const char *name;		/* of the process, in file_name */
+	char file_name[PATH_MAX];
 	int vanishes;			/* the descriptor that path names is gone after the exec */
 	int unnamed;			/* the file is named by its descriptor only */
 	long own;			/* the program's own arguments, or -errno */
@@ -93,13 +93,26 @@ static int end_line(char *line, long length)
 	return 1;
 }
 
-/* Is it known to be no regular file? Opening a FIFO waits for a writer, and opening a device may do anything. */
-static int is_special(uint64_t dirfd, uint64_t path, uint64_t flags)
+/*
+ * Opens a file to be executed; a descriptor or -errno. What is no regular file is not even opened: with a FIFO that waits for a writer,
+ * with a device it may do anything. @fd_path: the name to open for one that has none, or NULL.
+ */
+static long open_regular(uint64_t dirfd, uint64_t path, uint64_t flags, const char *fd_path)
 {
+	const uint64_t follow = flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0;
 	struct statx st;
 	const uint64_t rest[3] = { STATX_TYPE, (uint64_t)&st };
+	long ret = sys6(__NR_statx, dirfd, path, flags, rest);
 
-	return !sys6(__NR_statx, dirfd, path, flags, rest) && (st.stx_mode & S_IFMT) != S_IFREG;
+	if (ret)
+		return ret;
+	if ((st.stx_mode & S_IFMT) == S_IFLNK)
+		return -ELOOP;
+	if ((st.stx_mode & S_IFMT) != S_IFREG)
+		return -EACCES;
+	if (fd_path)
+		return sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)fd_path, O_RDONLY_CLOEXEC);
+	return sys3(__NR_openat, dirfd, path, O_RDONLY_CLOEXEC | follow);
 }
 
 /* The script's interpreter becomes the file. 0 or -errno. */
@@ -127,15 +140,8 @@ static long follow_script(struct plan *p, long length)
 		put_word(p, argument);
 	put_word(p, name);
 	sys3(__NR_close, p->fd, 0, 0);
-	p->fd = -EACCES;
-	if (!is_special((uint64_t)AT_FDCWD, (uint64_t)name, 0))
-		p->fd = sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)name, O_RDONLY_CLOEXEC);
+	p->fd = open_regular((uint64_t)AT_FDCWD, (uint64_t)name, 0, NULL);
 	return p->fd < 0 ? p->fd : 0;
-}
-
-static int is_open(uint64_t fd)
-{
-	return sys3(__NR_fcntl, (int)fd, F_GETFD, 0) >= 0;
 }
 
 /* Copies a string of the program, or as much of it as can be read and is no longer than Linux takes. */
@@ -167,25 +173,19 @@ static void name_by_descriptor(struct plan *p, uint64_t dirfd, uint64_t name)
 	p->vanishes = sys3(__NR_fcntl, (int)dirfd, F_GETFD, 0) > 0;
 }
 
-/* ENOENT, the EACCES of a folder and the like are Linux's own words. */
+/* Errors are Linux's own words. */
 static long open_program(struct plan *p, const uint64_t arg[6])
 {
-	const uint64_t flags = O_RDONLY_CLOEXEC | (arg[4] & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0);
-	const int by_descriptor = (int)arg[0] != AT_FDCWD;
+	const uint64_t flags = arg[4] & (AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
 	char first = 0;
 
 	p->path = (const char *)arg[1];
 	if (read_program(&first, arg[1], 1))
 		return -EFAULT;
-	if (by_descriptor && first != '/')
+	if ((int)arg[0] != AT_FDCWD && first != '/')
 		name_by_descriptor(p, arg[0], arg[1]);
-	if (is_special(arg[0], arg[1], arg[4] & (AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)))
-		return -EACCES;
-	p->unnamed = !first && arg[4] & AT_EMPTY_PATH;
-	if (p->unnamed)
-		p->fd = is_open(arg[0]) ? sys3(__NR_openat, (uint64_t)AT_FDCWD, (uint64_t)p->path, O_RDONLY_CLOEXEC) : -EBADF;
-	else
-		p->fd = sys3(__NR_openat, arg[0], arg[1], flags);
+	p->unnamed = !first;
+	p->fd = open_regular(arg[0], arg[1], p->unnamed ? flags & ~(uint64_t)AT_SYMLINK_NOFOLLOW : flags, p->unnamed ? p->fd_path : NULL);
 	return p->fd < 0 ? p->fd : 0;
 }
 
@@ -236,7 +236,8 @@ static long look(struct plan *p, const uint64_t arg[6])
 			return is_ours(line, length) && !gains_rights(p->fd);
 		ret = follow_script(p, length);
 	}
-	return ret == -EACCES ? 0 : ret;	/* it may be executable even if we cannot read it */
+	/* it may be executable even if we cannot read it */
+	return ret == -EACCES && !(arg[4] & AZ_EXEC_ON_LWK) ? 0 : ret;
 }
 
 static int is_equal(const char *s, const char *t)
@@ -252,19 +253,18 @@ static int is_equal(const char *s, const char *t)
 static void name_process(struct plan *p)
 {
 	static const char deleted[] = " (deleted)";
-	char path[32] = "/proc/self/fd/", digits[24], *n = number(digits, p->fd);
+	char link[32] = "/proc/self/fd/", digits[24], *n = number(digits, p->fd);
 	long length = -1;
 
-	p->name = base_name(p->path);
-	__builtin_memcpy(path + string_length(path), n, string_length(n) + 1);
+	__builtin_memcpy(link + string_length(link), n, string_length(n) + 1);
 	if (p->unnamed)
-		length = sys3(__NR_readlink, (uint64_t)path, (uint64_t)p->link, sizeof(p->link) - 1);
-	if (length < 0)
-		return;
+		length = sys3(__NR_readlink, (uint64_t)link, (uint64_t)p->file_name, PATH_MAX - 1);
+	else
+		copy_name(p->file_name, (uint64_t)p->path);
 	length -= sizeof(deleted) - 1;
-	if (length > 0 && is_equal(p->link + length, deleted))
-		p->link[length] = 0;
-	p->name = base_name(p->link);
+	if (length > 0 && is_equal(p->file_name + length, deleted))
+		p->file_name[length] = 0;
+	p->name = base_name(p->file_name);
 }
 
 /* ---- Arguments ------------------------------------------------------------------------------------------------- */
@@ -296,8 +296,8 @@ static char *put_number(char *at, long value, const char **word)
 }
 
 /*
- * Executes the proxy for the program in @p; returns only if that fails. p->argv has room for the arguments that were counted: another thread
- * may lengthen the program's own array meanwhile.
+ * Executes the proxy for the program in @p; returns only if that fails. p->argv has room for the arguments that were counted: another
+ * thread may lengthen the program's own array meanwhile.
  */
 static long execute(struct plan *p, const uint64_t arg[6], const struct az_ioc_child *child)
 {
@@ -371,7 +371,7 @@ long exec_program(const uint64_t arg[6], struct left *left)
 		ret = sys6(__NR_execveat, arg[0], arg[1], arg[2], rest);
 	if (p->fd >= 0)
 		sys3(__NR_close, p->fd, 0, 0);
+	left->memory = NULL;	/* first: a process that shares our memory would free it again */
 	unmap_memory(p, size);
-	left->memory = NULL;
 	return ret;
 }

@@ -18,7 +18,6 @@
 #define EIO		5
 #define E2BIG		7
 #define ENOEXEC		8
-#define EBADF		9
 #define EAGAIN		11
 #define ENOMEM		12
 #define EACCES		13
@@ -70,7 +69,7 @@ void signal_return(void);
 struct twin;
 void on_signal(int sig, void *siginfo, void *context);
 void serve(struct twin *twin) __attribute__((noreturn));	/* @twin: NULL for a first thread, whose stack is Linux's */
-struct twin *stack_create(void **top, int own);		/* a twin at the low end of its stack, which frees it at its end if @own; or NULL */
+struct twin *stack_create(void **top, int detached);	/* a twin at the low end of its stack, or NULL; @detached: it frees that itself */
 void stack_destroy(struct twin *twin);
 void *map_memory(size_t size);				/* NULL if there is none */
 void unmap_memory(void *memory, size_t size);

@@ -39,7 +39,7 @@ struct batch {
 /* At the low end of a twin's stack. */
 struct twin {
 	void *stack;
-	int own;			/* nobody else frees its stack */
+	int detached;			/* frees its stack itself when it ends */
 	struct batch *batch;
 	struct left left;
 };
@@ -108,7 +108,7 @@ static long serve_ioctl(struct az_ioc_serve *serve)
 
 /* ---- New twins ------------------------------------------------------------------------------------------------- */
 
-struct twin *stack_create(void **top, int own)
+struct twin *stack_create(void **top, int detached)
 {
 	char *stack = map_memory(STACK_SIZE + GUARD_SIZE);
 	struct twin *twin = (struct twin *)(stack + GUARD_SIZE);
@@ -117,7 +117,7 @@ struct twin *stack_create(void **top, int own)
 		return NULL;
 	sys3(__NR_mprotect, (uint64_t)stack, GUARD_SIZE, 0);
 	twin->stack = stack;
-	twin->own = own;
+	twin->detached = detached;
 	*top = stack + GUARD_SIZE + STACK_SIZE;
 	return twin;
 }
@@ -221,7 +221,7 @@ static long make_call(struct twin *twin, const struct az_ioc_serve *serve)
 	case AZ_CALL_MORE_TWINS:
 		return more_twins(serve->arg[0], serve->arg[1], serve->arg[2]);
 	case __NR_exit:
-		if (twin->own)
+		if (twin->detached)
 			end_twin(twin, serve->arg[0]);
 	}
 	return user_call(serve);
@@ -230,7 +230,7 @@ static long make_call(struct twin *twin, const struct az_ioc_serve *serve)
 void serve(struct twin *twin)
 {
 	struct az_ioc_serve request = { 0 };
-	struct twin first = { 0 };
+	static struct twin first;
 
 	if (!twin)
 		twin = &first;

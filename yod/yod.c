@@ -4,10 +4,7 @@
  *
  * What yod does itself is little: it reads the options, looks at the program, leases CPUs and memory from the driver
  * and becomes the proxy by exec. The lease lives with the open device, so from here to the program's end there is one
- * process, one pid and one exit status, and whatever ends that process ends the lease.
- *
- * The proxy is started as:  azalea-proxy FD EXE PATH ARGV0 [ARG...]
- * where FD is the open device, EXE the descriptor of the file to load ("-": open PATH), and ARGV0... the program's own arguments.
+ * process, one pid and one exit status, and whatever ends that process ends the lease. proxy/main.c says what the proxy is given.
  */
 #include <err.h>
 #include <errno.h>

@@ -33,8 +33,8 @@ struct clone_args {			/* clone3(2) */
 };
 
 /*
- * CLONE_PARENT_SETTID is the new process' to do: while it uses the caller's memory the caller waits. It does not know its number as the caller
- * sees it in another namespace.
+ * CLONE_PARENT_SETTID is also the new process' to do: while it uses the caller's memory the caller waits. Its number as the caller sees it, if
+ * that is another namespace, only the caller knows.
  */
 static inline bool clone_tells_parent(const struct clone_args *a)
 {

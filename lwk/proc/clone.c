@@ -102,7 +102,7 @@ static long clone_any(struct frame *f, const struct clone_args *a)
 	return a->flags & CLONE_THREAD ? clone_thread(f, a) : fork_process(f, a);
 }
 
-/* A signal that there is none of is one that nobody gets; clone3(2), which makes the process on Linux, refuses it. */
+/* clone(2) takes a number that is no signal, and then nobody gets one; clone3(2), which makes the process on Linux, refuses it. */
 static u64 exit_signal(u64 flags)
 {
 	u64 signal = flags & CLONE_EXIT_SIGNAL;

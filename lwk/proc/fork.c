@@ -206,7 +206,7 @@ static long fork_it(struct frame *f, const struct clone_args *a)
 	tid = pid;
 	if (pid < 0)
 		nascent_failed(id);
-	else if (a->flags & CLONE_PARENT_SETTID && !clone_tells_parent(a))
+	else if (a->flags & CLONE_PARENT_SETTID)
 		copy_to_user(a->parent_tid, &tid, sizeof(tid));
 	return pid;
 }
@@ -216,7 +216,7 @@ static bool is_beyond_program(const struct clone_args *a)
 {
 	if (a->flags & CLONE_PIDFD && a->pidfd > AZ_USER_END - sizeof(u32))
 		return true;
-	return a->set_tid_size <= SET_TIDS_MAX && a->set_tid > AZ_USER_END - a->set_tid_size * sizeof(u32);
+	return a->set_tid_size && a->set_tid_size <= SET_TIDS_MAX && a->set_tid > AZ_USER_END - a->set_tid_size * sizeof(u32);
 }
 
 /*

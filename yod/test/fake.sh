@@ -38,8 +38,10 @@ expect() {
 }
 
 expect 'proxy, its arguments and descriptors' 7 \
-	$'proxy 3 - ./program ./program -c 1 *\ndevice /dev/full, open 1 times\n*' bin/yod ./program -c 1 '*'
-expect 'path found in PATH, name as typed' 7 "proxy 3 - $dir/program program"$'\n*' env PATH="$dir:$PATH" bin/yod program
+	$'proxy 3 ./program ./program program ./program -c 1 *\ndevice /dev/full, open 1 times\n*' bin/yod ./program -c 1 '*'
+expect 'path found in PATH, name as typed' 7 "proxy 3 $dir/program $dir/program program program"$'\n*' env PATH="$dir:$PATH" bin/yod program
+printf '#!/bin/sh -e\n' >script; chmod +x script
+expect 'a script keeps its name' 7 $'proxy 3 /bin/sh ./script script /bin/sh -e ./script x\n*' bin/yod ./script x
 expect 'environment' 7 $'*\npid * kept as it was' env KEPT='kept as it was' bin/yod ./program
 expect '-v, all free CPUs' 7 $'yod: CPUs 2-5 (4), memory shared\n*' bin/yod -v ./program
 expect '-v -c -M' 7 $'yod: CPUs 2-3 (2), memory 8G\n*' bin/yod -v -c 2 -M 8G ./program
