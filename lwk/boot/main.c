@@ -50,7 +50,6 @@ static void setup_cpu(struct cpu *cpu, u32 index)
 	cpu->index = index;
 	cpu->shared = (struct az_cpu *)phys_to_virt(handover->cpus) + index;
 	cpu->current = &cpu->idle;
-	cpu->idle.state = THREAD_RUNNING;
 	cpu->idle.cpu = index;
 	cpu->proc = AZ_NONE;
 	list_init(&cpu->runq.ready);

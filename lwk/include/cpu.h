@@ -15,7 +15,7 @@ struct runq {
 	struct list ready;		/* q: threads READY, longest waiting first */
 	u32 placed;			/* a: threads of all processes that live on this CPU, in any state */
 	bool idle;			/* q: the CPU halts or is about to */
-	u32 urgent;			/* a: the first one that is READY must not wait until the current one sleeps */
+	bool crowded;			/* q: threads are READY behind one that runs */
 };
 
 struct x86_cpu_tables {			/* arch/x86/cpu.c */
@@ -27,7 +27,7 @@ struct cpu {
 	struct cpu *self;		/* I */
 	u64 user_rsp;			/* o: scratch of the system-call entry */
 	struct frame *frame;		/* o: where the current thread's user frame goes */
-	struct thread *current;		/* o */
+	struct thread *current;		/* q, written by the owning CPU */
 	u32 work;			/* o: nonzero: leave the kernel by the slow way */
 	u32 lock_count;			/* o: spin locks held */
 	struct spinlock *locks[16];	/* o: those, in the order taken (more than there are ranks) */
@@ -53,6 +53,11 @@ struct cpu {
 extern struct cpu *boot_cpus[AZ_CPUS_MAX];
 extern u32 boot_cpu_count;
 extern struct az_handover *handover;
+
+static inline bool cpus_has(const u64 *set, u32 i)
+{
+	return set[i / 64] >> (i % 64) & 1;
+}
 
 /* The first CPU of the set from @i on; boot_cpu_count: none. Time goes by members and words, not by CPUs. */
 static inline u32 cpus_next(const u64 *set, u32 i)
@@ -113,10 +118,6 @@ void timers_arm(struct cpu *cpu);	/* this CPU's timer for whatever comes first *
 u64 cycles_from_ns(u64 ns);
 /* Linux's clocks from the time page; false if Linux's clock is not the TSC. */
 bool clock_now(u32 clock, u64 *sec, u64 *nsec);
-
-/* ---- sched/runq.c ---- */
-/* Somebody has perhaps asked that the current thread give way. */
-void runq_look(struct cpu *cpu);
 
 /* ---- sched/slice.c ---- */
 /* @t runs on this CPU from now on, or somebody began to wait behind it; REQUIRES runq.lock. */

@@ -22,7 +22,7 @@ struct thread;
 
 #define CPU_WORDS	(AZ_CPUS_MAX / 64)
 
-enum thread_state { THREAD_DEAD, THREAD_PARKED, THREAD_READY, THREAD_RUNNING };	/* DEAD: also not yet placed */
+enum thread_state { THREAD_DEAD, THREAD_PARKED, THREAD_READY, THREAD_RUNNING };	/* DEAD: also not yet placed, and a CPU's idle thread */
 
 /* thread->work: why a thread must leave the kernel by the slow way */
 #define WORK_SIGNAL	1u	/* a signal may be deliverable */
@@ -31,7 +31,7 @@ enum thread_state { THREAD_DEAD, THREAD_PARKED, THREAD_READY, THREAD_RUNNING };	
 #define WORK_MIGRATE	8u	/* not allowed on this CPU any more */
 #define WORK_RSEQ	16u	/* another thread ran meanwhile, or the CPU is another one */
 #define WORK_PAUSE	32u	/* slot->paused has changed */
-#define WORK_YIELD	64u	/* the time slice is over */
+#define WORK_YIELD	64u	/* the time slice is over, or another CPU idles while threads wait for this one */
 #define WORK_MODES	128u	/* thread->modes has changed */
 
 /* thread->modes: what a CPU does otherwise than usual while it runs the thread */
@@ -233,6 +233,8 @@ void thread_unpark(struct thread *t);
 void thread_begin_on(struct thread *t, u32 cpu);
 /* Lets other ready threads of this CPU run. */
 void thread_yield(void);
+/* The same, unless the current thread can move to a CPU that idles. */
+void thread_give_way(void);
 /* Moves the current thread to CPU @cpu. */
 void thread_migrate(u32 cpu);
 /*

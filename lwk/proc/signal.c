@@ -352,7 +352,7 @@ void leave_kernel(struct frame *f)
 		if (work & WORK_MODES)
 			thread_set_mode(0, true);
 		if (work & WORK_YIELD)
-			thread_yield();
+			thread_give_way();
 		if (work & WORK_MIGRATE)
 			thread_move_if_needed(t);
 		if (work & WORK_RSEQ && !rseq_interrupted(t, &f->ip))

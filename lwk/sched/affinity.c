@@ -7,11 +7,6 @@
 #include "string.h"
 #include "syscall_proto.h"
 
-static bool mask_test(const u64 *mask, u32 bit)
-{
-	return mask[bit / 64] >> (bit % 64) & 1;
-}
-
 static u32 linux_cpu(u32 index)
 {
 	return boot_cpus[index]->shared->linux_cpu;
@@ -50,7 +45,7 @@ long sys_sched_getaffinity(struct frame *f, int pid, unsigned int size, uaddr_t 
 	spin_lock(&self->proc->lock);
 	t = affinity_target(self, pid);
 	for (u32 i = 0; t && i < boot_cpu_count; i++)
-		if (mask_test(t->affinity, i))
+		if (cpus_has(t->affinity, i))
 			bits[linux_cpu(i) / 64] |= 1ULL << (linux_cpu(i) % 64);
 	spin_unlock(&self->proc->lock);
 	if (!t)
@@ -67,7 +62,7 @@ long sys_sched_setaffinity(struct frame *f, int pid, unsigned int size, uaddr_t 
 	if (copy_from_user(bits, mask, min(size, (u32)sizeof(bits))))
 		return -EFAULT;
 	for (u32 i = 0; i < boot_cpu_count; i++)
-		if (mask_test(self->proc->shared->cpus, i) && mask_test(bits, linux_cpu(i))) {
+		if (cpus_has(self->proc->shared->cpus, i) && cpus_has(bits, linux_cpu(i))) {
 			new[i / 64] |= 1ULL << (i % 64);
 			any = true;
 		}
@@ -88,7 +83,7 @@ void thread_move_if_needed(struct thread *t)
 	u32 to;
 
 	spin_lock(&t->proc->lock);
-	to = mask_test(t->affinity, t->cpu) ? t->cpu : thread_choose_cpu(t);
+	to = cpus_has(t->affinity, t->cpu) ? t->cpu : thread_choose_cpu(t);
 	if (to != t->cpu) {
 		runq_add_placed(t->cpu, -1);
 		runq_add_placed(to, 1);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who runs on a CPU. Each CPU has its own queue; a thread stays where it is placed and runs until it sleeps, yields or ends, or its
- * time slice is over if its job shares time (slice.c). No tick: a CPU with one thread takes no interrupt at all. An idle CPU halts until
- * another CPU makes a thread ready and kicks it.
+ * Who runs on a CPU. Each CPU has its own queue; a thread runs until it sleeps, yields or ends, or its time slice is over if its job
+ * shares time (slice.c). No tick: a CPU with one thread takes no interrupt at all. An idle CPU halts until another CPU makes a thread
+ * ready and kicks it.
+ *
+ * A thread sleeps and wakes on its CPU: the kernel may hold on to that CPU's state meanwhile. If threads wait behind one that runs while
+ * another CPU idles, the one that runs moves there, on its way back to the program (thread_give_way). Whoever makes a thread wait looks for
+ * such a CPU, and whoever begins to idle for such threads.
  *
  * A thread's registers (FPU, segment bases, page tables) stay in the CPU while it sleeps and nothing else runs, so that waiting for Linux
  * costs no reload.
@@ -11,6 +15,8 @@
 #include "cpu.h"
 #include "log.h"
 #include "mm.h"
+
+static u64 crowded[CPU_WORDS];		/* a: CPUs whose runq.crowded is set */
 
 struct aspace *aspace_current(void)
 {
@@ -59,6 +65,69 @@ static void load_user(struct cpu *cpu, struct thread *t)
 	cpu->work = __atomic_load_n(&t->work, __ATOMIC_ACQUIRE);
 }
 
+static void set_crowded(struct cpu *cpu, bool is_crowded) REQUIRES(cpu->runq.lock)
+{
+	u64 *word = &crowded[cpu->index / 64], bit = 1ULL << (cpu->index % 64);
+
+	if (cpu->runq.crowded == is_crowded)
+		return;
+	cpu->runq.crowded = is_crowded;
+	if (is_crowded)
+		__atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED);
+}
+
+static bool is_idle(u32 cpu)
+{
+	return __atomic_load_n(&boot_cpus[cpu]->runq.idle, __ATOMIC_RELAXED);
+}
+
+/* Of the CPUs that idle now and where @t may run the one with the fewest threads, AZ_NONE if there is none. Advice: no lock. */
+static u32 idle_cpu_for(const struct thread *t)
+{
+	u32 best = AZ_NONE, i;
+
+	for_each_cpu(i, t->affinity)
+		if (is_idle(i) && (best == AZ_NONE || runq_placed(i) < runq_placed(best)))
+			best = i;
+	return best;
+}
+
+/* A CPU idles where @a or @b may run. */
+static bool any_idles(const struct thread *a, const struct thread *b)
+{
+	for (u32 word = 0; word * 64 < boot_cpu_count; word++)
+		for (u64 rest = a->affinity[word] | b->affinity[word]; rest; rest &= rest - 1)
+			if (is_idle(word * 64 + __builtin_ctzll(rest)))
+				return true;
+	return false;
+}
+
+/* Threads are READY on @cpu. Who runs there, or comes next, gives way on its way back to the program. */
+static void ask_way(struct cpu *cpu) REQUIRES(cpu->runq.lock)
+{
+	struct thread *t = cpu->current;
+
+	if (t->state != THREAD_RUNNING)
+		t = list_first(&cpu->runq.ready, struct thread, run);
+	__atomic_fetch_or(&t->work, WORK_YIELD, __ATOMIC_ACQ_REL);
+	if (cpu == this_cpu())
+		cpu->work |= WORK_YIELD;
+	else if (t == cpu->current)
+		cpu_kick(cpu->index);
+}
+
+/* @t is READY, and another thread runs there. */
+__attribute__((noinline)) static void wait_behind(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.lock)
+{
+	set_crowded(cpu, true);
+	/* wait_behind:A, pairs with look_for_work:A: we see that a CPU idles, or it sees that this one is crowded */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (any_idles(cpu->current, t))
+		ask_way(cpu);
+}
+
 static struct thread *pick_next(struct cpu *cpu)
 {
 	struct thread *next = &cpu->idle;
@@ -69,9 +138,60 @@ static struct thread *pick_next(struct cpu *cpu)
 		list_del(&next->run);
 		next->state = THREAD_RUNNING;
 	}
+	cpu->current = next;
+	if (list_empty(&cpu->runq.ready))
+		set_crowded(cpu, false);
+	else if (!cpu->runq.crowded)
+		wait_behind(cpu, list_first(&cpu->runq.ready, struct thread, run));
 	slice_begin(cpu, next);
 	spin_unlock(&cpu->runq.lock);
 	return next;
+}
+
+static bool shares_lease(const struct cpu *a, const struct cpu *b)
+{
+	return a->shared->proc == b->shared->proc;
+}
+
+/*
+ * @idle is marked as idle. On another CPU of the lease a thread waits behind one that runs, and one of the two may run on @idle: the one that
+ * runs is asked.
+ */
+static void look_for_work(const struct cpu *idle)
+{
+	u32 i;
+
+	/* look_for_work:A */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for_each_cpu(i, crowded) {
+		struct cpu *cpu = boot_cpus[i];
+		struct thread *next;
+		bool asked = false;
+
+		if (!shares_lease(cpu, idle))
+			continue;
+		spin_lock(&cpu->runq.lock);
+		if (cpu->runq.crowded) {
+			next = list_first(&cpu->runq.ready, struct thread, run);
+			asked = cpus_has(cpu->current->affinity, idle->index) || cpus_has(next->affinity, idle->index);
+		}
+		if (asked)
+			ask_way(cpu);
+		spin_unlock(&cpu->runq.lock);
+		if (asked)
+			return;
+	}
+}
+
+/*
+ * A thread of this CPU was asked to give way, by one or several CPUs that idle, and has done so for one at most, or goes to sleep: the
+ * others look again.
+ */
+static void asked_no_more(void)
+{
+	for (u32 i = 0; i < boot_cpu_count; i++)
+		if (is_idle(i) && shares_lease(boot_cpus[i], this_cpu()))
+			look_for_work(boot_cpus[i]);
 }
 
 void schedule(void)
@@ -82,7 +202,8 @@ void schedule(void)
 	check(cpu->lock_count == 0);
 	if (next == prev)
 		return;
-	cpu->current = next;
+	if (__atomic_load_n(&prev->work, __ATOMIC_RELAXED) & WORK_YIELD)
+		asked_no_more();
 	cpu->shared->tid = next->tid;
 	cpu->shared->stats.switches++;
 	if (prev->proc && prev->state != THREAD_DEAD)
@@ -100,8 +221,7 @@ __attribute__((noinline)) static void run_soon(struct cpu *cpu, struct thread *t
 {
 	list_del(&t->run);
 	list_add(&t->run, &cpu->runq.ready);
-	__atomic_store_n(&cpu->runq.urgent, 1, __ATOMIC_RELAXED);	/* before the interrupt that looks at it */
-	cpu_kick(cpu->index);
+	ask_way(cpu);
 }
 
 static void make_ready(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.lock)
@@ -123,6 +243,8 @@ static void make_ready(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.loc
 	/* make_ready:A, pairs with thread_interrupt:A by the lock: we see the bit, or it sees that the thread is READY */
 	if (__atomic_load_n(&t->work, __ATOMIC_RELAXED) & WORK_KILL)
 		run_soon(cpu, t);
+	else if (cpu->current->state == THREAD_RUNNING)
+		wait_behind(cpu, t);
 }
 
 void finish_switch(void)
@@ -229,6 +351,30 @@ void thread_migrate(u32 to)
 	schedule();
 }
 
+void thread_give_way(void)
+{
+	struct cpu *cpu = this_cpu();
+	struct thread *t = cpu->current, *next;
+	u32 to = AZ_NONE;
+
+	spin_lock(&cpu->runq.lock);
+	if (!list_empty(&cpu->runq.ready)) {
+		to = idle_cpu_for(t);
+		next = list_first(&cpu->runq.ready, struct thread, run);
+		if (to == AZ_NONE && any_idles(next, next))
+			__atomic_fetch_or(&next->work, WORK_YIELD, __ATOMIC_RELAXED);
+	}
+	spin_unlock(&cpu->runq.lock);
+	if (to == AZ_NONE) {
+		thread_yield();
+	} else {
+		runq_add_placed(cpu->index, -1);
+		runq_add_placed(to, 1);
+		thread_migrate(to);
+	}
+	asked_no_more();
+}
+
 void thread_interrupt(struct thread *t, u32 work)
 {
 	struct cpu *cpu;
@@ -250,12 +396,6 @@ void thread_interrupt(struct thread *t, u32 work)
 			run_soon(cpu, t);
 	}
 	spin_unlock(&cpu->runq.lock);
-}
-
-void runq_look(struct cpu *cpu)
-{
-	if (__atomic_exchange_n(&cpu->runq.urgent, 0, __ATOMIC_RELAXED))
-		thread_interrupt(cpu->current, WORK_YIELD);
 }
 
 u32 thread_work(void)
@@ -297,9 +437,11 @@ void idle_loop(void)
 		empty = list_empty(&cpu->runq.ready);
 		cpu->runq.idle = empty;
 		spin_unlock(&cpu->runq.lock);
-		if (empty)
+		if (empty) {
+			look_for_work(cpu);
 			idle(cpu);
-		else
+		} else {
 			schedule();
+		}
 	}
 }

@@ -18,7 +18,7 @@ static struct thread threads[THREADS];
 
 u32 thread_choose_cpu(const struct thread *t)
 {
-	return mask_test(t->affinity, 0) ? 0 : 1;
+	return cpus_has(t->affinity, 0) ? 0 : 1;
 }
 
 void thread_migrate(u32 cpu)

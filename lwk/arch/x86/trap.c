@@ -188,7 +188,6 @@ static void interrupt(u64 vector)
 	case VECTOR_PEER:
 		tlb_serve();
 		slice_look(cpu);
-		runq_look(cpu);
 		break;
 	case VECTOR_TIMER:
 		cpu->shared->stats.timers++;

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * More threads than CPUs without time sharing: some compute until the others, which sleep and wake each other, are done. That ends if those
+ * who compute leave room for the others.
+ *
+ *   crowd COMPUTING [pinned]	pinned: one of those who compute may not leave its CPU, which was the main thread's
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "say.h"
+
+#define BUSY	8
+#define ROUNDS	50
+
+static volatile int over;
+static pthread_barrier_t begun;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static long turn;
+
+static void keep_to(int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		say("one CPU", -1);
+}
+
+static void *compute(void *arg)
+{
+	if (arg)
+		keep_to(*(int *)arg);
+	pthread_barrier_wait(&begun);
+	while (!over)
+		;
+	return NULL;
+}
+
+static void *wait_for_turn(void *arg)
+{
+	long me = (long)arg;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		pthread_mutex_lock(&lock);
+		while (turn % BUSY != me)
+			pthread_cond_wait(&changed, &lock);
+		turn++;
+		pthread_cond_broadcast(&changed);
+		pthread_mutex_unlock(&lock);
+		if (round % 10 == 0)
+			usleep(1000);
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	int computing = argc > 1 ? atoi(argv[1]) : 0, cpu = sched_getcpu();
+	pthread_t threads[64];
+	long i;
+
+	if (computing < 1 || computing + BUSY > 64) {
+		fprintf(stderr, "usage: crowd COMPUTING [pinned]\n");
+		return 2;
+	}
+	pthread_barrier_init(&begun, NULL, computing + 1);
+	for (i = 0; i < computing; i++)
+		pthread_create(&threads[i], NULL, compute, argc > 2 && i == 0 ? &cpu : NULL);
+	pthread_barrier_wait(&begun);
+	for (i = 0; i < BUSY; i++)
+		pthread_create(&threads[computing + i], NULL, wait_for_turn, (void *)i);
+	for (i = 0; i < BUSY; i++)
+		pthread_join(threads[computing + i], NULL);
+	over = 1;
+	for (i = 0; i < computing; i++)
+		pthread_join(threads[i], NULL);
+	say("turns", turn);
+	return 0;
+}
