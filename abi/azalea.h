@@ -263,6 +263,8 @@ static inline uint64_t az_cpu_time_cycles(uint64_t time, uint64_t now)
  * Private calls; anything below AZ_CALL_PRIVATE is a Linux system call number. Two of those mean something else here:
  * rt_sigaction (signal, what: 0 default, 1 ignore, 2 the program has a handler, sa_flags) and rt_sigprocmask (): apply sigmask.
  */
+#define AZ_ACTION_RETURNS	4	/* added to what: the program's own action holds again, so what is pending is not dropped */
+
 enum az_call {
 	AZ_CALL_PRIVATE = 0x1000,
 	AZ_CALL_EXEC_INFO = 0x1000,	/* (buf, len) proxy writes struct az_exec and its strings to user memory; length used */

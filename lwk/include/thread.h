@@ -31,8 +31,9 @@ enum thread_state { THREAD_DEAD, THREAD_PARKED, THREAD_READY, THREAD_RUNNING };	
 #define WORK_MIGRATE	8u	/* not allowed on this CPU any more */
 #define WORK_RSEQ	16u	/* another thread ran meanwhile, or the CPU is another one */
 #define WORK_PAUSE	32u	/* slot->paused has changed */
-#define WORK_YIELD	64u	/* the time slice is over, or another CPU idles while threads wait for this one */
+#define WORK_YIELD	64u	/* the time slice is over */
 #define WORK_MODES	128u	/* thread->modes has changed */
+#define WORK_GIVE_WAY	256u	/* threads wait behind this one, and a CPU idles or one of them is to end */
 
 /* thread->modes: what a CPU does otherwise than usual while it runs the thread */
 #define MODE_JUDGED	1u	/* calls come to syscall_dispatch_judged() */
@@ -182,7 +183,6 @@ struct proc {
 	bool telling;			/* p: a thread tells Linux about signals; only that one changes actions and claims */
 	struct list tellers;		/* p: struct teller, who want to do so next */
 	u16 claims[64];			/* whoever tells: threads that wait for the signal in rt_sigtimedwait(2) */
-	u64 claimed;			/* whoever tells: ignored ones that stay claimed when nobody waits any more */
 	u64 vdso_base;			/* I */
 	u32 membarrier;			/* a: registrations of membarrier(2) */
 	struct az_registers *remains;	/* p: of threads that were killed, linked by next */
@@ -233,7 +233,7 @@ void thread_unpark(struct thread *t);
 void thread_begin_on(struct thread *t, u32 cpu);
 /* Lets other ready threads of this CPU run. */
 void thread_yield(void);
-/* The same, unless the current thread can move to a CPU that idles. */
+/* Who waits behind the current thread gets this CPU or one that idles, if that is possible. */
 void thread_give_way(void);
 /* Moves the current thread to CPU @cpu. */
 void thread_migrate(u32 cpu);
@@ -357,8 +357,6 @@ void signal_post(struct thread *t, const u8 info[128]);
 /* Around telling Linux what actions signals have, and around copying what both know of them: one thread at a time. Forwards in between. */
 void signal_tell_begin(struct proc *proc);
 void signal_tell_end(struct proc *proc);
-/* Before another program takes over: what is ignored Linux ignores again. */
-void signal_disclaim(struct proc *proc);
 /* A fault of the program itself: delivered even if blocked or ignored, then by default action. */
 void signal_force(u32 sig, s32 code, uaddr_t addr);
 void signal_no_memory(uaddr_t addr);		/* SIGBUS, since there is no memory for a page; its owner learns why if it dies of that */

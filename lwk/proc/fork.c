@@ -135,7 +135,6 @@ static void inherit_process(struct proc *child, struct proc *parent, u64 flags)
 	child->membarrier = parent->membarrier;
 	spin_lock(&parent->lock);
 	memcpy(child->action, parent->action, sizeof(child->action));
-	child->claimed = parent->claimed;
 	spin_unlock(&parent->lock);
 	for (u32 i = 0; flags & CLONE_CLEAR_SIGHAND && i < ARRAY_SIZE(child->action); i++)
 		if (child->action[i].handler > 1)	/* ignored signals stay so */
@@ -295,7 +294,6 @@ long sys_execveat(struct frame *f, int dir, uaddr_t path, uaddr_t argv, uaddr_t 
 	populate_string(t->proc->aspace, path);
 	populate_strings(t->proc->aspace, argv);
 	populate_strings(t->proc->aspace, envp);
-	signal_disclaim(t->proc);
 	ret = FORWARD(AZ_CALL_EXEC, (u64)(s64)dir, path, argv, envp, (u32)flags | (t->seccomp ? AZ_EXEC_ON_LWK : 0), id);
 	nascent_failed(id);
 	return ret;

@@ -58,7 +58,7 @@ void signal_tell_end(struct proc *proc)
 /* While a thread waits for a signal that has no handler, Linux must not perform its default action: to Linux it has one. */
 static u64 told_class(const struct proc *proc, u32 sig, uaddr_t handler)
 {
-	return proc->claims[sig - 1] || proc->claimed & SIGBIT(sig) ? CLASS_HANDLER : handler_class(handler);
+	return proc->claims[sig - 1] ? CLASS_HANDLER : handler_class(handler);
 }
 
 /*
@@ -123,16 +123,14 @@ static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new,
 
 	signal_tell_begin(proc);
 	*old = signal_action(proc, sig);
-	class = proc->claims[sig - 1] ? CLASS_HANDLER : handler_class(new->handler);
-	if (class != told_class(proc, sig, old->handler) || told_flags(sig, new) != told_flags(sig, old) || ignores(sig, new) ||
-	    proc->claimed & SIGBIT(sig))
+	class = told_class(proc, sig, new->handler);
+	if (class != told_class(proc, sig, old->handler) || told_flags(sig, new) != told_flags(sig, old) || ignores(sig, new))
 		ret = FORWARD(NR_RT_SIGACTION, sig, class, told_flags(sig, new));
 	if (!ret) {
 		spin_lock(&proc->lock);
 		proc->action[sig - 1] = *new;
 		proc->action[sig - 1].mask &= ~SIG_UNBLOCKABLE;
 		spin_unlock(&proc->lock);
-		proc->claimed &= ~SIGBIT(sig);
 	}
 	signal_tell_end(proc);
 	return ret;
@@ -236,22 +234,12 @@ static bool claim_changes(struct proc *proc, u32 sig, bool claim)
 	return claim ? !(*claims)++ : !--*claims;
 }
 
-/*
- * Tells Linux of claims that come or go. Those of signals which are ignored, by default or not, stay: Linux would drop what is pending of
- * them, and the LWK can ignore them as well.
- */
 static void claim_tell(struct proc *proc, u32 sig, bool claim)
 {
 	struct ksigaction act = signal_action(proc, sig);
 
-	if (handler_class(act.handler) == CLASS_HANDLER || proc->claimed & SIGBIT(sig))
-		return;
-	if (claim)
-		FORWARD(NR_RT_SIGACTION, sig, CLASS_HANDLER, told_flags(sig, &act));
-	else if (act.handler == SIG_IGN || SIG_IGNORED_BY_DEFAULT & SIGBIT(sig))
-		proc->claimed |= SIGBIT(sig);
-	else
-		FORWARD(NR_RT_SIGACTION, sig, CLASS_DEFAULT, 0);
+	if (handler_class(act.handler) != CLASS_HANDLER)
+		FORWARD(NR_RT_SIGACTION, sig, claim ? CLASS_HANDLER : AZ_ACTION_RETURNS + handler_class(act.handler), told_flags(sig, &act));
 }
 
 static void claim_signals(struct proc *proc, u64 set, bool claim)
@@ -261,17 +249,6 @@ static void claim_signals(struct proc *proc, u64 set, bool claim)
 		if (set & SIGBIT(sig) && claim_changes(proc, sig, claim))
 			claim_tell(proc, sig, claim);
 	}
-	signal_tell_end(proc);
-}
-
-void signal_disclaim(struct proc *proc)
-{
-	signal_tell_begin(proc);
-	for (u32 sig = 1; sig <= 64; sig++) {
-		if (proc->claimed & SIGBIT(sig) && signal_action(proc, sig).handler == SIG_IGN)
-			FORWARD(NR_RT_SIGACTION, sig, CLASS_IGNORE, 0);
-	}
-	proc->claimed = 0;
 	signal_tell_end(proc);
 }
 

@@ -325,6 +325,34 @@ static void ignored(int sig, void (*how)(int))
 	sigprocmask(SIG_UNBLOCK, &set_, NULL);
 }
 
+/* Nobody is told of children who ignores them, even if it has waited for their signal before. What others send is kept while blocked. */
+static void ignored_children(void)
+{
+	struct sigaction action = { .sa_handler = SIG_IGN };
+	struct timespec none = { 0 };
+	sigset_t set_, pending;
+
+	sigemptyset(&set_);
+	sigaddset(&set_, SIGCHLD);
+	sigaction(SIGCHLD, &action, NULL);
+	sigprocmask(SIG_BLOCK, &set_, NULL);
+	say("nothing came", sigtimedwait(&set_, NULL, &none));
+	if (!fork())
+		_exit(0);
+	say("no zombie", wait(NULL));
+	sigpending(&pending);
+	printf("of a child: pending %d\n", sigismember(&pending, SIGCHLD));
+	kill(getpid(), SIGCHLD);
+	sigpending(&pending);
+	printf("sent: pending %d\n", sigismember(&pending, SIGCHLD));
+	say("it came", sigtimedwait(&set_, NULL, &none));
+	kill(getpid(), SIGCHLD);
+	sigprocmask(SIG_UNBLOCK, &set_, NULL);
+	sigpending(&pending);
+	printf("unblocked: pending %d\n", sigismember(&pending, SIGCHLD));
+	signal(SIGCHLD, SIG_DFL);
+}
+
 static void arguments(void)
 {
 	struct sigaction action = { .sa_handler = SIG_IGN };
@@ -521,6 +549,7 @@ int main(int argc, char **argv __attribute__((unused)))
 	masks();
 	ignored(SIGPIPE, SIG_IGN);
 	ignored(SIGWINCH, SIG_DFL);
+	ignored_children();
 	arguments();
 	known_flags();
 	disarmed();

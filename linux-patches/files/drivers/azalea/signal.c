@@ -77,22 +77,36 @@ void az_signal_block_all(void)
 	set_current_blocked(&all);
 }
 
-/* (signal, what: 0 default, 1 ignore, 2 the program has a handler, its sa_flags) */
+/* The program did not change the action: what is pending stays, whereas do_sigaction() drops what is ignored from now on. */
+static long action_return(int sig, const struct k_sigaction *action)
+{
+	if (!valid_signal(sig) || sig < 1 || sig_kernel_only(sig))
+		return -EINVAL;
+	spin_lock_irq(&current->sighand->siglock);
+	current->sighand->action[sig - 1] = *action;
+	spin_unlock_irq(&current->sighand->siglock);
+	return 0;
+}
+
+/* (signal, what: 0 default, 1 ignore, 2 the program has a handler, or AZ_ACTION_RETURNS + 0 or 1; its sa_flags) */
 long az_signal_action(struct az_job *job, const u64 *arg)
 {
 	static void (*const plain[])(int) = { (__force void (*)(int))SIG_DFL, (__force void (*)(int))SIG_IGN };
 	struct k_sigaction action = { .sa.sa_flags = arg[2] & (SA_NOCLDSTOP | SA_NOCLDWAIT) };
+	u64 what = arg[1] & ~AZ_ACTION_RETURNS;
 
-	if (arg[1] > 2)
+	if (what > 2)
 		return -EINVAL;
-	if (arg[1] < 2) {
-		action.sa.sa_handler = (__force __sighandler_t)plain[arg[1]];
+	if (what < 2) {
+		action.sa.sa_handler = (__force __sighandler_t)plain[what];
 	} else {
 		action.sa.sa_handler = (__force __sighandler_t)job->handler;
 		action.sa.sa_restorer = (__force __sigrestore_t)job->restorer;
 		action.sa.sa_flags |= SA_SIGINFO | SA_RESTART | SA_RESTORER;
 		sigfillset(&action.sa.sa_mask);
 	}
+	if (arg[1] & AZ_ACTION_RETURNS)
+		return action_return(arg[0], &action);
 	return do_sigaction(arg[0], &action, NULL);
 }
 
