@@ -23,6 +23,9 @@
 #define REGION_NODUMP	2048u	/* madvise: not in a core file */
 #define REGION_WRITTEN	4096u	/* a private file that is or was writable: memory may differ from the file */
 #define REGION_NOHUGE	8192u	/* madvise: new pages are 4 KB */
+#define REGION_HUGE	16384u	/* madvise; here, as the next two, it only parts mappings where Linux parts them */
+#define REGION_RANDOM	32768u
+#define REGION_SEQUENTIAL 65536u
 
 /* Above Linux's PROT_* in a region's prot, and in what pagetable.h makes of it: the protection key. */
 #define PROT_KEY_SHIFT	8

@@ -303,10 +303,8 @@ long range_whole(struct aspace *as, uaddr_t start, uaddr_t end)
 }
 
 /* Advice that regions remember. Linux never dumps the kernel's own pages. */
-static long range_mark(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
+static long range_mark(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice, u32 flags, u32 set)
 {
-	bool dump = advice == MADV_DONTDUMP || advice == MADV_DODUMP, set = advice == MADV_DONTDUMP || advice == MADV_NOHUGEPAGE;
-	u32 flag = dump ? REGION_NODUMP : REGION_NOHUGE;
 	long hole = range_whole(as, start, end), ret = aspace_split_ends(as, start, end);
 	struct region *r;
 
@@ -315,10 +313,10 @@ static long range_mark(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice
 	for_each_region(as, r, start, end) {
 		if ((r->flags & REGION_KERNEL) && advice == MADV_DODUMP)
 			ret = -EINVAL;
-		if (!ret && (r->flags & REGION_LINUX) && dump)
+		if (!ret && (r->flags & REGION_LINUX) && flags == REGION_NODUMP)
 			ret = backed_advise(as, r->start, r->end, advice);
 		if (!ret)
-			aspace_set_flags(as, r, flag, set ? flag : 0);
+			aspace_set_flags(as, r, flags, set);
 	}
 	range_merge(as, start, end);
 	return ret ? ret : hole;
@@ -343,8 +341,13 @@ static long advise_range(struct aspace *as, uaddr_t start, uaddr_t end, u32 advi
 		return drop_all(as, start, end, advice);
 	case MADV_DONTFORK: case MADV_DOFORK: case MADV_WIPEONFORK: case MADV_KEEPONFORK:
 		return fork_advise(as, start, end, advice);
-	case MADV_DONTDUMP: case MADV_DODUMP: case MADV_HUGEPAGE: case MADV_NOHUGEPAGE:
-		return range_mark(as, start, end, advice);
+	case MADV_DONTDUMP: case MADV_DODUMP:
+		return range_mark(as, start, end, advice, REGION_NODUMP, advice == MADV_DONTDUMP ? REGION_NODUMP : 0);
+	case MADV_HUGEPAGE: case MADV_NOHUGEPAGE:
+		return range_mark(as, start, end, advice, REGION_HUGE | REGION_NOHUGE, advice == MADV_HUGEPAGE ? REGION_HUGE : REGION_NOHUGE);
+	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL:
+		return range_mark(as, start, end, advice, REGION_RANDOM | REGION_SEQUENTIAL,
+				  advice == MADV_NORMAL ? 0 : advice == MADV_RANDOM ? REGION_RANDOM : REGION_SEQUENTIAL);
 	case MADV_REMOVE:
 		return range_punch(as, start, end);
 	default:

@@ -78,6 +78,26 @@ static void errors(void)
 	error_of("old size too large", p, 1ul << 63, PAGE, 0, 0);
 }
 
+/* What has been advised differently is not one mapping. */
+static void advised(void)
+{
+	static const int advice[] = {
+		MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DODUMP, MADV_DONTDUMP,
+	};
+	unsigned char *p = room(16 * MB);
+	size_t i;
+
+	for (i = 0; i < sizeof(advice) / sizeof(*advice); i++) {
+		map_at(p, 4 * PAGE, RW, ANON, -1);
+		printf("advice %d: ", advice[i]);
+		say("madvise", madvise(p + PAGE, PAGE, advice[i]));
+		error_of("all of it", p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 8 * MB);
+		map_at(p, 4 * PAGE, RW, ANON, -1);
+		madvise(p, 4 * PAGE, advice[i]);
+		error_of("after the same for all", p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 8 * MB);
+	}
+}
+
 static void in_place(void)
 {
 	unsigned char *p = map_at(room(16 * MB), 4 * MB, RW, ANON, -1);
@@ -215,6 +235,7 @@ int main(void)
 	sigaction(SIGSEGV, &sa, NULL);
 	sigaction(SIGBUS, &sa, NULL);
 	errors();
+	advised();
 	in_place();
 	moving();
 	what_stays();
