@@ -75,19 +75,25 @@ static char *skip_word(char *s)
 	return s;
 }
 
-/* Ends the first line of a script, @length bytes of which were read, and cuts blanks at its end. False if a name may be cut off. */
+/*
+ * Ends the first line of a script, @length bytes of which were read. Blanks at its end are cut, but not in a file that ends there. False if
+ * a name may be cut off.
+ */
 static int end_line(char *line, long length)
 {
 	char *end = line;
+	int cut;
 
 	while (end < line + length && *end != '\n' && *end)
 		end++;
+	cut = end < line + length && *end == '\n';
 	if (end == line + LINE) {
 		if (!*skip_word(skip_blanks(line + 2)))
 			return 0;
 		end--;
+		cut = 1;
 	}
-	while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
+	while (cut && end > line && (end[-1] == ' ' || end[-1] == '\t'))
 		end--;
 	*end = 0;
 	return 1;
@@ -133,10 +139,12 @@ static long follow_script(struct plan *p, long length)
 	if (*argument) {
 		*argument = 0;
 		argument = skip_blanks(argument + 1);
+	} else {
+		argument = NULL;
 	}
 	if (p->level == 1)
 		put_word(p, p->path);	/* that of later ones is there: the name that the script before gave */
-	if (*argument)
+	if (argument)
 		put_word(p, argument);
 	put_word(p, name);
 	sys3(__NR_close, p->fd, 0, 0);

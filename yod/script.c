@@ -16,9 +16,13 @@
 #define LOOKED_AT	256	/* Linux looks no further */
 #define LEVELS		5
 
-/* Reads the first line of the script @path into @line. Returns 1, or 0 if it is no script (or cannot be read). */
+/*
+ * Reads the first line of the script @path into @line, without blanks at its end unless the file ends there. Returns 1, or 0 if it is no
+ * script (or cannot be read).
+ */
 static int first_line(const char *path, char line[LOOKED_AT + 1])
 {
+	char *end;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t length = fd < 0 ? -1 : pread(fd, line, LOOKED_AT, 0);
 
@@ -27,19 +31,22 @@ static int first_line(const char *path, char line[LOOKED_AT + 1])
 	if (length < 2 || line[0] != '#' || line[1] != '!')
 		return 0;
 	line[length] = '\0';
-	if (!strchr(line, '\n'))
-		line[LOOKED_AT - 1] = '\0';
-	line[strcspn(line, "\n")] = '\0';
+	end = strchr(line, '\n');
+	if (!end && strlen(line) == LOOKED_AT)
+		end = line + LOOKED_AT - 1;
+	if (end) {
+		while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
+			end--;
+		*end = '\0';
+	}
 	return 1;
 }
 
 /* Splits "#! interpreter argument" in place; *@argument is NULL if there is none. Returns NULL if nobody is named. */
 static char *interpreter(char *line, char **argument)
 {
-	char *name = line + 2 + strspn(line + 2, " \t"), *end = line + strlen(line);
+	char *name = line + 2 + strspn(line + 2, " \t");
 
-	while (end > name && (end[-1] == ' ' || end[-1] == '\t'))
-		*--end = '\0';
 	*argument = name + strcspn(name, " \t");
 	if (**argument) {
 		*(*argument)++ = '\0';
