@@ -14,7 +14,6 @@ struct runq {
 	struct spinlock lock;
 	struct list ready;		/* q: threads READY, longest waiting first */
 	u32 placed;			/* a: threads of all processes that live on this CPU, in any state */
-	bool idle;			/* q: the CPU halts or is about to */
 	bool crowded;			/* q: threads are READY behind one that runs */
 };
 
@@ -40,6 +39,7 @@ struct cpu {
 	struct thread *leaving;		/* o: thread switched away from for good: DEAD, or moving to its ->cpu */
 	struct thread idle;
 	struct runq runq __aligned(64);	/* what others write has lines of its own */
+	bool idles __aligned(64);	/* q: the CPU halts or is about to */
 	u32 tlb_wanted __aligned(64);	/* a: flushes asked of this CPU */
 	u32 tlb_done;			/* a: flushes done by it */
 	u32 tlb_rest;			/* a: enum tlb_rest; it halts, and will look at tlb_wanted before it uses a program's memory */
@@ -104,6 +104,10 @@ void tlb_serve(void);
 /* This CPU halts, and has nothing to do with a program's memory until it no longer does. */
 void tlb_rest_begin(void);
 void tlb_rest_end(void);
+
+/* ---- sched/runq.c ---- */
+/* What CPUs of this one's lease that idle could do for others has changed. No lock of a queue held. */
+void runq_look_again(void);
 
 /* ---- sched/clock.c ---- */
 struct timer {

@@ -75,6 +75,8 @@ long sys_sched_setaffinity(struct frame *f, int pid, unsigned int size, uaddr_t 
 	spin_unlock(&self->proc->lock);
 	if (!t)
 		return forward_call(f->orig_ax, f);
+	if (any)
+		runq_look_again();
 	return any ? 0 : -EINVAL;
 }
 

@@ -80,7 +80,7 @@ static void set_crowded(struct cpu *cpu, bool is_crowded) REQUIRES(cpu->runq.loc
 
 static bool is_idle(u32 cpu)
 {
-	return __atomic_load_n(&boot_cpus[cpu]->runq.idle, __ATOMIC_RELAXED);
+	return __atomic_load_n(&boot_cpus[cpu]->idles, __ATOMIC_RELAXED);
 }
 
 /* Of the CPUs that idle now and where @t may run the one with the fewest threads, AZ_NONE if there is none. Advice: no lock. */
@@ -104,18 +104,25 @@ static bool any_idles(const struct thread *a, const struct thread *b)
 	return false;
 }
 
-/* Threads are READY on @cpu. Who runs there, or comes next, gives way on its way back to the program. */
-static void ask_way(struct cpu *cpu) REQUIRES(cpu->runq.lock)
+static bool ends(const struct thread *t)
+{
+	return __atomic_load_n(&t->work, __ATOMIC_RELAXED) & WORK_KILL;
+}
+
+/* Threads are READY on @cpu. Who runs there, or comes next, looks whether it can give way. False if it was asked before. */
+static bool ask_way(struct cpu *cpu) REQUIRES(cpu->runq.lock)
 {
 	struct thread *t = cpu->current;
 
 	if (t->state != THREAD_RUNNING)
 		t = list_first(&cpu->runq.ready, struct thread, run);
-	__atomic_fetch_or(&t->work, WORK_YIELD, __ATOMIC_ACQ_REL);
+	if (__atomic_fetch_or(&t->work, WORK_GIVE_WAY, __ATOMIC_ACQ_REL) & WORK_GIVE_WAY)
+		return false;
 	if (cpu == this_cpu())
-		cpu->work |= WORK_YIELD;
+		cpu->work |= WORK_GIVE_WAY;
 	else if (t == cpu->current)
 		cpu_kick(cpu->index);
+	return true;
 }
 
 /* @t is READY, and another thread runs there. */
@@ -124,7 +131,7 @@ __attribute__((noinline)) static void wait_behind(struct cpu *cpu, struct thread
 	set_crowded(cpu, true);
 	/* wait_behind:A, pairs with look_for_work:A: we see that a CPU idles, or it sees that this one is crowded */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (any_idles(cpu->current, t))
+	if (ends(t) || any_idles(cpu->current, t))
 		ask_way(cpu);
 }
 
@@ -141,7 +148,7 @@ static struct thread *pick_next(struct cpu *cpu)
 	cpu->current = next;
 	if (list_empty(&cpu->runq.ready))
 		set_crowded(cpu, false);
-	else if (!cpu->runq.crowded)
+	else
 		wait_behind(cpu, list_first(&cpu->runq.ready, struct thread, run));
 	slice_begin(cpu, next);
 	spin_unlock(&cpu->runq.lock);
@@ -155,7 +162,7 @@ static bool shares_lease(const struct cpu *a, const struct cpu *b)
 
 /*
  * @idle is marked as idle. On another CPU of the lease a thread waits behind one that runs, and one of the two may run on @idle: the one that
- * runs is asked.
+ * runs is asked. If it was asked before, another CPU may need this one more; whoever was asked looks again for all.
  */
 static void look_for_work(const struct cpu *idle)
 {
@@ -173,24 +180,19 @@ static void look_for_work(const struct cpu *idle)
 		spin_lock(&cpu->runq.lock);
 		if (cpu->runq.crowded) {
 			next = list_first(&cpu->runq.ready, struct thread, run);
-			asked = cpus_has(cpu->current->affinity, idle->index) || cpus_has(next->affinity, idle->index);
+			if (cpus_has(cpu->current->affinity, idle->index) || cpus_has(next->affinity, idle->index))
+				asked = ask_way(cpu);
 		}
-		if (asked)
-			ask_way(cpu);
 		spin_unlock(&cpu->runq.lock);
 		if (asked)
 			return;
 	}
 }
 
-/*
- * A thread of this CPU was asked to give way, by one or several CPUs that idle, and has done so for one at most, or goes to sleep: the
- * others look again.
- */
-static void asked_no_more(void)
+void runq_look_again(void)
 {
 	for (u32 i = 0; i < boot_cpu_count; i++)
-		if (is_idle(i) && shares_lease(boot_cpus[i], this_cpu()))
+		if (shares_lease(boot_cpus[i], this_cpu()) && is_idle(i))
 			look_for_work(boot_cpus[i]);
 }
 
@@ -202,8 +204,10 @@ void schedule(void)
 	check(cpu->lock_count == 0);
 	if (next == prev)
 		return;
-	if (__atomic_load_n(&prev->work, __ATOMIC_RELAXED) & WORK_YIELD)
-		asked_no_more();
+	if (__atomic_load_n(&prev->work, __ATOMIC_RELAXED) & WORK_GIVE_WAY) {
+		__atomic_fetch_and(&prev->work, ~WORK_GIVE_WAY, __ATOMIC_RELAXED);
+		runq_look_again();
+	}
 	cpu->shared->tid = next->tid;
 	cpu->shared->stats.switches++;
 	if (prev->proc && prev->state != THREAD_DEAD)
@@ -228,8 +232,8 @@ static void make_ready(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.loc
 {
 	t->state = THREAD_READY;
 	list_add_tail(&t->run, &cpu->runq.ready);
-	if (cpu->runq.idle) {
-		cpu->runq.idle = false;
+	if (cpu->idles) {
+		cpu->idles = false;
 		if (cpu != this_cpu())
 			cpu_kick(cpu->index);
 		return;
@@ -241,7 +245,7 @@ static void make_ready(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.loc
 			slice_begin(cpu, cpu->current);
 	}
 	/* make_ready:A, pairs with thread_interrupt:A by the lock: we see the bit, or it sees that the thread is READY */
-	if (__atomic_load_n(&t->work, __ATOMIC_RELAXED) & WORK_KILL)
+	if (ends(t))
 		run_soon(cpu, t);
 	else if (cpu->current->state == THREAD_RUNNING)
 		wait_behind(cpu, t);
@@ -351,28 +355,34 @@ void thread_migrate(u32 to)
 	schedule();
 }
 
+/* It moves, or lets the one that is next run first if that one can move or is to end; else it just goes on. */
 void thread_give_way(void)
 {
 	struct cpu *cpu = this_cpu();
 	struct thread *t = cpu->current, *next;
 	u32 to = AZ_NONE;
 
+	__atomic_fetch_or(&t->work, WORK_GIVE_WAY, __ATOMIC_RELAXED);	/* schedule() looks again for others that have asked */
 	spin_lock(&cpu->runq.lock);
 	if (!list_empty(&cpu->runq.ready)) {
-		to = idle_cpu_for(t);
 		next = list_first(&cpu->runq.ready, struct thread, run);
-		if (to == AZ_NONE && any_idles(next, next))
-			__atomic_fetch_or(&next->work, WORK_YIELD, __ATOMIC_RELAXED);
+		to = ends(next) ? AZ_NONE : idle_cpu_for(t);
+		if (ends(next) || (to == AZ_NONE && any_idles(next, next))) {
+			t->state = THREAD_READY;
+			list_add(&t->run, &next->run);
+		}
 	}
 	spin_unlock(&cpu->runq.lock);
-	if (to == AZ_NONE) {
-		thread_yield();
-	} else {
+	if (t->state == THREAD_READY) {
+		schedule();
+	} else if (to != AZ_NONE) {
 		runq_add_placed(cpu->index, -1);
 		runq_add_placed(to, 1);
 		thread_migrate(to);
+	} else {
+		__atomic_fetch_and(&t->work, ~WORK_GIVE_WAY, __ATOMIC_RELAXED);
+		runq_look_again();
 	}
-	asked_no_more();
 }
 
 void thread_interrupt(struct thread *t, u32 work)
@@ -435,7 +445,7 @@ void idle_loop(void)
 		tlb_serve();
 		spin_lock(&cpu->runq.lock);
 		empty = list_empty(&cpu->runq.ready);
-		cpu->runq.idle = empty;
+		cpu->idles = empty;
 		spin_unlock(&cpu->runq.lock);
 		if (empty) {
 			look_for_work(cpu);

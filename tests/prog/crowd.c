@@ -4,6 +4,7 @@
  * who compute leave room for the others.
  *
  *   crowd COMPUTING [pinned]	pinned: one of those who compute may not leave its CPU, which was the main thread's
+ *   crowd apart			a thread is made for another CPU than its maker's, which computes until it has run
  */
 #include <pthread.h>
 #include <sched.h>
@@ -58,14 +59,39 @@ static void *wait_for_turn(void *arg)
 	return NULL;
 }
 
+static void *finish(void *arg)
+{
+	over = 1;
+	return arg;
+}
+
+static int apart(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	cpu_set_t others;
+
+	sched_getaffinity(0, sizeof(others), &others);
+	keep_to(sched_getcpu());
+	CPU_CLR(sched_getcpu(), &others);
+	pthread_attr_init(&attr);
+	pthread_attr_setaffinity_np(&attr, sizeof(others), &others);
+	say("create", pthread_create(&thread, &attr, finish, NULL));
+	while (!over)
+		;
+	return say("join", pthread_join(thread, NULL));
+}
+
 int main(int argc, char **argv)
 {
 	int computing = argc > 1 ? atoi(argv[1]) : 0, cpu = sched_getcpu();
 	pthread_t threads[64];
 	long i;
 
+	if (argc > 1 && !strcmp(argv[1], "apart"))
+		return apart();
 	if (computing < 1 || computing + BUSY > 64) {
-		fprintf(stderr, "usage: crowd COMPUTING [pinned]\n");
+		fprintf(stderr, "usage: crowd COMPUTING [pinned]\n       crowd apart\n");
 		return 2;
 	}
 	pthread_barrier_init(&begun, NULL, computing + 1);
