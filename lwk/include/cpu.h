@@ -15,6 +15,7 @@ struct runq {
 	struct list ready;		/* q: threads READY, longest waiting first */
 	u32 placed;			/* a: threads of all processes that live on this CPU, in any state */
 	bool crowded;			/* q: threads are READY behind one that runs */
+	bool asked;			/* q: which has WORK_GIVE_WAY and has not looked yet */
 };
 
 struct x86_cpu_tables {			/* arch/x86/cpu.c */

@@ -183,6 +183,7 @@ struct proc {
 	bool telling;			/* p: a thread tells Linux about signals; only that one changes actions and claims */
 	struct list tellers;		/* p: struct teller, who want to do so next */
 	u16 claims[64];			/* whoever tells: threads that wait for the signal in rt_sigtimedwait(2) */
+	u64 claimed;			/* those of the parent when it forked, of which Linux is told before the first thread begins */
 	u64 vdso_base;			/* I */
 	u32 membarrier;			/* a: registrations of membarrier(2) */
 	struct az_registers *remains;	/* p: of threads that were killed, linked by next */
@@ -233,8 +234,8 @@ void thread_unpark(struct thread *t);
 void thread_begin_on(struct thread *t, u32 cpu);
 /* Lets other ready threads of this CPU run. */
 void thread_yield(void);
-/* Who waits behind the current thread gets this CPU or one that idles, if that is possible. */
-void thread_give_way(void);
+/* Who waits behind the current thread gets this CPU or one that idles, if that is possible. True if others have run meanwhile. */
+bool thread_give_way(void);
 /* Moves the current thread to CPU @cpu. */
 void thread_migrate(u32 cpu);
 /*
@@ -357,6 +358,10 @@ void signal_post(struct thread *t, const u8 info[128]);
 /* Around telling Linux what actions signals have, and around copying what both know of them: one thread at a time. Forwards in between. */
 void signal_tell_begin(struct proc *proc);
 void signal_tell_end(struct proc *proc);
+/* In a new process, before it begins: Linux does what the program wants, whatever threads of its parent waited for. */
+void signal_forked(struct proc *proc);
+/* Before another program takes over, and if it does not: what threads wait for Linux ignores if the program does. */
+void signal_exec(struct proc *proc, bool begins);
 /* A fault of the program itself: delivered even if blocked or ignored, then by default action. */
 void signal_force(u32 sig, s32 code, uaddr_t addr);
 void signal_no_memory(uaddr_t addr);		/* SIGBUS, since there is no memory for a page; its owner learns why if it dies of that */

@@ -25,6 +25,8 @@ void thread_main(void *arg)
 	struct thread *t = current_thread();
 	u32 tid = t->tid;
 
+	if (t->proc->claimed)
+		signal_forked(t->proc);
 	signal_set_mask(t, t->saved_sigmask);
 	if (t->set_child_tid)		/* CLONE_CHILD_SETTID, as Linux does it: in the child, errors ignored */
 		copy_to_user(t->set_child_tid, &tid, sizeof(tid));

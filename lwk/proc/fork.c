@@ -18,6 +18,7 @@
 #include "errno.h"
 #include "mm.h"
 #include "offload.h"
+#include "signal.h"
 #include "string.h"
 #include "syscall_proto.h"
 
@@ -136,6 +137,8 @@ static void inherit_process(struct proc *child, struct proc *parent, u64 flags)
 	spin_lock(&parent->lock);
 	memcpy(child->action, parent->action, sizeof(child->action));
 	spin_unlock(&parent->lock);
+	for (u32 i = 0; i < ARRAY_SIZE(parent->claims); i++)
+		child->claimed |= parent->claims[i] ? SIGBIT(i + 1) : 0;
 	for (u32 i = 0; flags & CLONE_CLEAR_SIGHAND && i < ARRAY_SIZE(child->action); i++)
 		if (child->action[i].handler > 1)	/* ignored signals stay so */
 			memset(&child->action[i], 0, sizeof(child->action[i]));
@@ -294,7 +297,9 @@ long sys_execveat(struct frame *f, int dir, uaddr_t path, uaddr_t argv, uaddr_t 
 	populate_string(t->proc->aspace, path);
 	populate_strings(t->proc->aspace, argv);
 	populate_strings(t->proc->aspace, envp);
+	signal_exec(t->proc, true);
 	ret = FORWARD(AZ_CALL_EXEC, (u64)(s64)dir, path, argv, envp, (u32)flags | (t->seccomp ? AZ_EXEC_ON_LWK : 0), id);
+	signal_exec(t->proc, false);
 	nascent_failed(id);
 	return ret;
 }

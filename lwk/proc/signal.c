@@ -343,15 +343,13 @@ void leave_kernel(struct frame *f)
 		this_cpu()->work = 0;
 		work = __atomic_exchange_n(&t->work, 0, __ATOMIC_ACQ_REL);
 		if (work & WORK_KILL) {
-			__atomic_fetch_or(&t->work, work & (WORK_KILL | WORK_GIVE_WAY), __ATOMIC_RELAXED);
+			__atomic_fetch_or(&t->work, WORK_KILL, __ATOMIC_RELAXED);
 			remains_leave(t, f);
 			thread_exit(0);
 		}
 		if (work & WORK_MIGRATE)
 			thread_move_if_needed(t);
-		if (work & WORK_GIVE_WAY)
-			thread_give_way();
-		if (work & WORK_YIELD)
+		if (!(work & WORK_GIVE_WAY && thread_give_way()) && work & WORK_YIELD)
 			thread_yield();
 		if (work & WORK_PAUSE)
 			stand_still(t);

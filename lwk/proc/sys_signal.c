@@ -124,6 +124,8 @@ static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new,
 	signal_tell_begin(proc);
 	*old = signal_action(proc, sig);
 	class = told_class(proc, sig, new->handler);
+	if (ignores(sig, new) && class == CLASS_HANDLER)
+		FORWARD(NR_RT_SIGACTION, sig, handler_class(new->handler), told_flags(sig, new));
 	if (class != told_class(proc, sig, old->handler) || told_flags(sig, new) != told_flags(sig, old) || ignores(sig, new))
 		ret = FORWARD(NR_RT_SIGACTION, sig, class, told_flags(sig, new));
 	if (!ret) {
@@ -248,6 +250,28 @@ static void claim_signals(struct proc *proc, u64 set, bool claim)
 	for (u32 sig = 1; sig <= 64; sig++) {
 		if (set & SIGBIT(sig) && claim_changes(proc, sig, claim))
 			claim_tell(proc, sig, claim);
+	}
+	signal_tell_end(proc);
+}
+
+void signal_forked(struct proc *proc)
+{
+	struct ksigaction act;
+
+	for (u32 sig = 1; sig <= 64; sig++) {
+		act = proc->action[sig - 1];
+		if (proc->claimed & SIGBIT(sig) && handler_class(act.handler) != CLASS_HANDLER)
+			FORWARD(NR_RT_SIGACTION, sig, AZ_ACTION_RETURNS + handler_class(act.handler), told_flags(sig, &act));
+	}
+	proc->claimed = 0;
+}
+
+void signal_exec(struct proc *proc, bool begins)
+{
+	signal_tell_begin(proc);
+	for (u32 sig = 1; sig <= 64; sig++) {
+		if (proc->claims[sig - 1] && signal_action(proc, sig).handler == SIG_IGN)
+			claim_tell(proc, sig, !begins);
 	}
 	signal_tell_end(proc);
 }

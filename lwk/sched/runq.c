@@ -109,18 +109,21 @@ static bool ends(const struct thread *t)
 	return __atomic_load_n(&t->work, __ATOMIC_RELAXED) & WORK_KILL;
 }
 
-/* Threads are READY on @cpu. Who runs there, or comes next, looks whether it can give way. False if it was asked before. */
+/*
+ * Who runs on @cpu looks on its way back to the program whether it can give way. False if it was asked before, or nobody runs: then
+ * pick_next() is about to look.
+ */
 static bool ask_way(struct cpu *cpu) REQUIRES(cpu->runq.lock)
 {
 	struct thread *t = cpu->current;
 
-	if (t->state != THREAD_RUNNING)
-		t = list_first(&cpu->runq.ready, struct thread, run);
-	if (__atomic_fetch_or(&t->work, WORK_GIVE_WAY, __ATOMIC_ACQ_REL) & WORK_GIVE_WAY)
+	if (cpu->runq.asked || t->state != THREAD_RUNNING)
 		return false;
+	cpu->runq.asked = true;
+	__atomic_fetch_or(&t->work, WORK_GIVE_WAY, __ATOMIC_ACQ_REL);
 	if (cpu == this_cpu())
 		cpu->work |= WORK_GIVE_WAY;
-	else if (t == cpu->current)
+	else
 		cpu_kick(cpu->index);
 	return true;
 }
@@ -135,7 +138,8 @@ __attribute__((noinline)) static void wait_behind(struct cpu *cpu, struct thread
 		ask_way(cpu);
 }
 
-static struct thread *pick_next(struct cpu *cpu)
+/* @was_asked: whoever ran until now, and the CPUs that asked must look again. */
+static struct thread *pick_next(struct cpu *cpu, bool *was_asked)
 {
 	struct thread *next = &cpu->idle;
 
@@ -146,6 +150,8 @@ static struct thread *pick_next(struct cpu *cpu)
 		next->state = THREAD_RUNNING;
 	}
 	cpu->current = next;
+	*was_asked = cpu->runq.asked;
+	cpu->runq.asked = false;
 	if (list_empty(&cpu->runq.ready))
 		set_crowded(cpu, false);
 	else
@@ -191,6 +197,8 @@ static void look_for_work(const struct cpu *idle)
 
 void runq_look_again(void)
 {
+	/* runq_look_again:A, as look_for_work:A: what has changed before is seen by a CPU that begins to idle, or that is seen here */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (u32 i = 0; i < boot_cpu_count; i++)
 		if (shares_lease(boot_cpus[i], this_cpu()) && is_idle(i))
 			look_for_work(boot_cpus[i]);
@@ -199,15 +207,14 @@ void runq_look_again(void)
 void schedule(void)
 {
 	struct cpu *cpu = this_cpu();
-	struct thread *prev = cpu->current, *next = pick_next(cpu);
+	bool was_asked;
+	struct thread *prev = cpu->current, *next = pick_next(cpu, &was_asked);
 
 	check(cpu->lock_count == 0);
+	if (was_asked)
+		runq_look_again();
 	if (next == prev)
 		return;
-	if (__atomic_load_n(&prev->work, __ATOMIC_RELAXED) & WORK_GIVE_WAY) {
-		__atomic_fetch_and(&prev->work, ~WORK_GIVE_WAY, __ATOMIC_RELAXED);
-		runq_look_again();
-	}
 	cpu->shared->tid = next->tid;
 	cpu->shared->stats.switches++;
 	if (prev->proc && prev->state != THREAD_DEAD)
@@ -356,13 +363,12 @@ void thread_migrate(u32 to)
 }
 
 /* It moves, or lets the one that is next run first if that one can move or is to end; else it just goes on. */
-void thread_give_way(void)
+bool thread_give_way(void)
 {
 	struct cpu *cpu = this_cpu();
 	struct thread *t = cpu->current, *next;
 	u32 to = AZ_NONE;
 
-	__atomic_fetch_or(&t->work, WORK_GIVE_WAY, __ATOMIC_RELAXED);	/* schedule() looks again for others that have asked */
 	spin_lock(&cpu->runq.lock);
 	if (!list_empty(&cpu->runq.ready)) {
 		next = list_first(&cpu->runq.ready, struct thread, run);
@@ -372,17 +378,21 @@ void thread_give_way(void)
 			list_add(&t->run, &next->run);
 		}
 	}
+	if (t->state == THREAD_RUNNING && to == AZ_NONE)
+		cpu->runq.asked = false;
 	spin_unlock(&cpu->runq.lock);
 	if (t->state == THREAD_READY) {
 		schedule();
-	} else if (to != AZ_NONE) {
-		runq_add_placed(cpu->index, -1);
-		runq_add_placed(to, 1);
-		thread_migrate(to);
-	} else {
-		__atomic_fetch_and(&t->work, ~WORK_GIVE_WAY, __ATOMIC_RELAXED);
-		runq_look_again();
+		return true;
 	}
+	if (to == AZ_NONE) {
+		runq_look_again();
+		return false;
+	}
+	runq_add_placed(cpu->index, -1);
+	runq_add_placed(to, 1);
+	thread_migrate(to);
+	return true;
 }
 
 void thread_interrupt(struct thread *t, u32 work)

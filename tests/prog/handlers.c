@@ -353,6 +353,41 @@ static void ignored_children(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
+static void *wait_for_hangup(void *arg)
+{
+	sigset_t set_;
+
+	sigemptyset(&set_);
+	sigaddset(&set_, SIGHUP);
+	say("sigwaitinfo", sigwaitinfo(&set_, NULL));
+	return arg;
+}
+
+/* What is ignored stays so in a child and over execve, also if a thread waits for it. */
+static void ignored_but_awaited(void)
+{
+	pthread_t thread;
+	sigset_t set_;
+	int status;
+
+	sigemptyset(&set_);
+	sigaddset(&set_, SIGHUP);
+	signal(SIGHUP, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &set_, NULL);
+	pthread_create(&thread, NULL, wait_for_hangup, NULL);
+	usleep(100000);		/* until it waits */
+	if (!fork()) {
+		sigprocmask(SIG_UNBLOCK, &set_, NULL);
+		execl("/bin/sh", "sh", "-c", "kill -HUP $$; exit 7", NULL);
+	}
+	wait(&status);
+	printf("child ended with %x\n", status);
+	pthread_kill(thread, SIGHUP);
+	pthread_join(thread, NULL);
+	sigprocmask(SIG_UNBLOCK, &set_, NULL);
+	signal(SIGHUP, SIG_DFL);
+}
+
 static void arguments(void)
 {
 	struct sigaction action = { .sa_handler = SIG_IGN };
@@ -550,6 +585,7 @@ int main(int argc, char **argv __attribute__((unused)))
 	ignored(SIGPIPE, SIG_IGN);
 	ignored(SIGWINCH, SIG_DFL);
 	ignored_children();
+	ignored_but_awaited();
 	arguments();
 	known_flags();
 	disarmed();

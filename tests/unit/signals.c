@@ -90,7 +90,7 @@ long sigframe_push(struct thread *t, struct frame *f, const struct ksigaction *a
 /* Not reached here. */
 void log_fatal_signal(u32 sig, s32 code, uaddr_t addr) { }
 bool rseq_interrupted(struct thread *t, u64 *ip) { return true; }
-void thread_give_way(void) { }
+bool thread_give_way(void) { return false; }
 void thread_yield(void) { }
 void thread_set_mode(u32 mode, bool on) { }
 void thread_move_if_needed(struct thread *t) { }

@@ -80,12 +80,17 @@ void az_signal_block_all(void)
 /* The program did not change the action: what is pending stays, whereas do_sigaction() drops what is ignored from now on. */
 static long action_return(int sig, const struct k_sigaction *action)
 {
+	struct k_sigaction *old = &current->sighand->action[sig - 1];
+	bool fixed;
+
 	if (!valid_signal(sig) || sig < 1 || sig_kernel_only(sig))
 		return -EINVAL;
 	spin_lock_irq(&current->sighand->siglock);
-	current->sighand->action[sig - 1] = *action;
+	fixed = old->sa.sa_flags & SA_IMMUTABLE;
+	if (!fixed)
+		*old = *action;
 	spin_unlock_irq(&current->sighand->siglock);
-	return 0;
+	return fixed ? -EINVAL : 0;
 }
 
 /* (signal, what: 0 default, 1 ignore, 2 the program has a handler, or AZ_ACTION_RETURNS + 0 or 1; its sa_flags) */
