@@ -302,21 +302,28 @@ long range_whole(struct aspace *as, uaddr_t start, uaddr_t end)
 	return 0;
 }
 
-/* Advice that regions remember. Linux never dumps the kernel's own pages. */
+/* Advice that regions remember; those that have had it stay whole. Linux never dumps the kernel's own pages. */
 static long range_mark(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice, u32 flags, u32 set)
 {
-	long hole = range_whole(as, start, end), ret = aspace_split_ends(as, start, end);
+	long hole = range_whole(as, start, end), ret = 0;
 	struct region *r;
+	uaddr_t at, to;
 
-	if (ret)
-		return ret;
-	for_each_region(as, r, start, end) {
+	for (at = start; at < end && !ret; at = to) {
+		r = region_next(&as->regions, at);
+		if (!r || r->start >= end)
+			break;
+		at = max(at, r->start);
+		to = min(end, r->end);
 		if ((r->flags & REGION_KERNEL) && advice == MADV_DODUMP)
 			ret = -EINVAL;
+		if (ret || (r->flags & flags) == set)
+			continue;
+		ret = aspace_split_ends(as, at, to);
 		if (!ret && (r->flags & REGION_LINUX) && flags == REGION_NODUMP)
-			ret = backed_advise(as, r->start, r->end, advice);
+			ret = backed_advise(as, at, to, advice);
 		if (!ret)
-			aspace_set_flags(as, r, flags, set);
+			aspace_set_flags(as, region_find(&as->regions, at), flags, set);
 	}
 	range_merge(as, start, end);
 	return ret ? ret : hole;
