@@ -77,7 +77,7 @@ static char *skip_word(char *s)
 
 /*
  * Ends the first line of a script, @length bytes of which were read. Blanks at its end are cut, but not in a file that ends there. False if
- * a name may be cut off.
+ * a name may be cut off, or there is none in the line.
  */
 static int end_line(char *line, long length)
 {
@@ -86,17 +86,16 @@ static int end_line(char *line, long length)
 
 	while (end < line + length && *end != '\n' && *end)
 		end++;
-	cut = end < line + length && *end == '\n';
+	cut = end >= line + LINE - 1 || (end < line + length && *end == '\n');
 	if (end == line + LINE) {
 		if (!*skip_word(skip_blanks(line + 2)))
 			return 0;
 		end--;
-		cut = 1;
 	}
 	while (cut && end > line && (end[-1] == ' ' || end[-1] == '\t'))
 		end--;
 	*end = 0;
-	return 1;
+	return !cut || *skip_blanks(line + 2);
 }
 
 /*
@@ -132,7 +131,7 @@ static long follow_script(struct plan *p, long length)
 		return -ENOEXEC;
 	name = skip_blanks(line + 2);
 	if (!*name)
-		return -ENOEXEC;
+		return -EACCES;
 	if (p->vanishes)
 		return -ENOENT;
 	argument = skip_word(name);

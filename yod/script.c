@@ -32,7 +32,7 @@ static int first_line(const char *path, char line[LOOKED_AT + 1])
 		return 0;
 	line[length] = '\0';
 	end = strchr(line, '\n');
-	if (!end && strlen(line) == LOOKED_AT)
+	if (!end && strlen(line) >= LOOKED_AT - 1)
 		end = line + LOOKED_AT - 1;
 	if (end) {
 		while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
