@@ -221,10 +221,6 @@ u32 key_for(struct aspace *as, const struct region *r, u32 wanted) REQUIRES(as->
  */
 long cow_break(struct aspace *as, uaddr_t addr, u64 *entry, bool small) REQUIRES(as->lock);
 
-/* ---- fork.c ---- */
-/* madvise on what fork does with a range. REQUIRES aspace_begin() and the lock. */
-long fork_advise(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice);
-
 static inline u32 span_order(u64 span)
 {
 	return span == LARGE_SIZE ? LARGE_ORDER : 0;

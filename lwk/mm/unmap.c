@@ -302,28 +302,63 @@ long range_whole(struct aspace *as, uaddr_t start, uaddr_t end)
 	return 0;
 }
 
-/* Advice that regions remember; those that have had it stay whole. Linux never dumps the kernel's own pages. */
-static long range_mark(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice, u32 flags, u32 set)
+/* Advice that regions remember */
+struct mark {
+	u32 advice;
+	u32 flags, set;		/* what it is about, and which of these it leaves set */
+};
+
+static const struct mark *mark_of(u32 advice)
+{
+	static const struct mark marks[] = {
+		{ MADV_NORMAL, REGION_RANDOM | REGION_SEQUENTIAL, 0 },
+		{ MADV_RANDOM, REGION_RANDOM | REGION_SEQUENTIAL, REGION_RANDOM },
+		{ MADV_SEQUENTIAL, REGION_RANDOM | REGION_SEQUENTIAL, REGION_SEQUENTIAL },
+		{ MADV_HUGEPAGE, REGION_HUGE | REGION_NOHUGE, REGION_HUGE },
+		{ MADV_NOHUGEPAGE, REGION_HUGE | REGION_NOHUGE, REGION_NOHUGE },
+		{ MADV_DONTDUMP, REGION_NODUMP, REGION_NODUMP },
+		{ MADV_DODUMP, REGION_NODUMP, 0 },
+		{ MADV_DONTFORK, REGION_DONTFORK, REGION_DONTFORK },
+		{ MADV_DOFORK, REGION_DONTFORK, 0 },
+		{ MADV_WIPEONFORK, REGION_WIPEONFORK, REGION_WIPEONFORK },
+		{ MADV_KEEPONFORK, REGION_WIPEONFORK, 0 },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(marks); i++)
+		if (marks[i].advice == advice)
+			return &marks[i];
+	return NULL;
+}
+
+static bool may_mark(const struct region *r, u32 advice)
+{
+	if (advice == MADV_DODUMP)		/* Linux never dumps the kernel's own pages */
+		return !(r->flags & REGION_KERNEL);
+	return advice != MADV_WIPEONFORK || !(r->file || (r->flags & (REGION_SHARED | REGION_KERNEL)));
+}
+
+/* Regions that are as advised stay whole. Of what Linux has mapped it dumps, and copies in the proxy's fork, what the LWK would. */
+static long range_mark(struct aspace *as, uaddr_t start, uaddr_t end, const struct mark *m)
 {
 	long hole = range_whole(as, start, end), ret = 0;
-	struct region *r;
 	uaddr_t at, to;
 
 	for (at = start; at < end && !ret; at = to) {
-		r = region_next(&as->regions, at);
+		struct region *r = region_next(&as->regions, at);
+
 		if (!r || r->start >= end)
 			break;
 		at = max(at, r->start);
 		to = min(end, r->end);
-		if ((r->flags & REGION_KERNEL) && advice == MADV_DODUMP)
+		if (!may_mark(r, m->advice))
 			ret = -EINVAL;
-		if (ret || (r->flags & flags) == set)
+		if (!ret && (r->flags & REGION_LINUX) && m->flags & (REGION_NODUMP | REGION_DONTFORK))
+			ret = backed_advise(as, at, to, m->advice);
+		if (ret || (r->flags & m->flags) == m->set)
 			continue;
 		ret = aspace_split_ends(as, at, to);
-		if (!ret && (r->flags & REGION_LINUX) && flags == REGION_NODUMP)
-			ret = backed_advise(as, at, to, advice);
 		if (!ret)
-			aspace_set_flags(as, region_find(&as->regions, at), flags, set);
+			aspace_set_flags(as, region_find(&as->regions, at), m->flags, m->set);
 	}
 	range_merge(as, start, end);
 	return ret ? ret : hole;
@@ -343,18 +378,13 @@ static long range_hint(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice
 
 static long advise_range(struct aspace *as, uaddr_t start, uaddr_t end, u32 advice)
 {
+	const struct mark *m = mark_of(advice);
+
+	if (m)
+		return range_mark(as, start, end, m);
 	switch (advice) {
 	case MADV_DONTNEED: case MADV_DONTNEED_LOCKED: case MADV_FREE:
 		return drop_all(as, start, end, advice);
-	case MADV_DONTFORK: case MADV_DOFORK: case MADV_WIPEONFORK: case MADV_KEEPONFORK:
-		return fork_advise(as, start, end, advice);
-	case MADV_DONTDUMP: case MADV_DODUMP:
-		return range_mark(as, start, end, advice, REGION_NODUMP, advice == MADV_DONTDUMP ? REGION_NODUMP : 0);
-	case MADV_HUGEPAGE: case MADV_NOHUGEPAGE:
-		return range_mark(as, start, end, advice, REGION_HUGE | REGION_NOHUGE, advice == MADV_HUGEPAGE ? REGION_HUGE : REGION_NOHUGE);
-	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL:
-		return range_mark(as, start, end, advice, REGION_RANDOM | REGION_SEQUENTIAL,
-				  advice == MADV_NORMAL ? 0 : advice == MADV_RANDOM ? REGION_RANDOM : REGION_SEQUENTIAL);
 	case MADV_REMOVE:
 		return range_punch(as, start, end);
 	default:
