@@ -261,10 +261,9 @@ static inline uint64_t az_cpu_time_cycles(uint64_t time, uint64_t now)
 
 /*
  * Private calls; anything below AZ_CALL_PRIVATE is a Linux system call number. Two of those mean something else here:
- * rt_sigaction (signal, what: 0 default, 1 ignore, 2 the program has a handler, sa_flags) and rt_sigprocmask (): apply sigmask.
+ * rt_sigaction (signal, what: 0 default, 1 ignore, 2 the program has a handler; plus AZ_ACTION_KEEPS; sa_flags) and rt_sigprocmask ():
+ * apply sigmask.
  */
-#define AZ_ACTION_RETURNS	4	/* added to what: the program's own action holds again, so what is pending is not dropped */
-
 enum az_call {
 	AZ_CALL_PRIVATE = 0x1000,
 	AZ_CALL_EXEC_INFO = 0x1000,	/* (buf, len) proxy writes struct az_exec and its strings to user memory; length used */
@@ -307,6 +306,7 @@ enum az_call {
 
 #define AZ_FILE_ZERO	(1LL << 32)	/* no file: what is mapped is /dev/zero, which means memory without one */
 
+#define AZ_ACTION_KEEPS	4		/* what is pending stays, also if it is ignored now */
 #define AZ_EXEC_ON_LWK	(1ULL << 32)	/* a program that would run on Linux is refused: the LWK judges its calls */
 
 enum az_exec_fault { AZ_EXEC_OTHER, AZ_EXEC_NOT_ELF, AZ_EXEC_OTHER_MACHINE, AZ_EXEC_CORRUPT, AZ_EXEC_INTERPRETER, AZ_EXEC_NO_MEMORY };

@@ -77,7 +77,7 @@ static char *skip_word(char *s)
 
 /*
  * Ends the first line of a script, @length bytes of which were read. Blanks at its end are cut, but not in a file that ends there. False if
- * a name may be cut off, or there is none in the line.
+ * a name may be cut off, or a line that does not end with the file has none.
  */
 static int end_line(char *line, long length)
 {

@@ -12,7 +12,7 @@
 
 struct runq {
 	struct spinlock lock;
-	struct list ready;		/* q: threads READY, longest waiting first */
+	struct list ready;		/* q: threads READY, in the order in which they will run */
 	u32 placed;			/* a: threads of all processes that live on this CPU, in any state */
 	bool crowded;			/* q: threads are READY behind one that runs */
 	bool asked;			/* q: which has WORK_GIVE_WAY and has not looked yet */
@@ -40,13 +40,13 @@ struct cpu {
 	struct thread *leaving;		/* o: thread switched away from for good: DEAD, or moving to its ->cpu */
 	struct thread idle;
 	struct runq runq __aligned(64);	/* what others write has lines of its own */
-	bool idles __aligned(64);	/* q: the CPU halts or is about to */
+	bool idles __aligned(64);	/* q, but others look without it: the CPU halts or is about to */
 	u32 tlb_wanted __aligned(64);	/* a: flushes asked of this CPU */
 	u32 tlb_done;			/* a: flushes done by it */
 	u32 tlb_rest;			/* a: enum tlb_rest; it halts, and will look at tlb_wanted before it uses a program's memory */
 	struct frame_pool frames;	/* mm/frame.c */
 	struct list timers;		/* o: struct timer, earliest first */
-	u64 slice_end;			/* q, written by the owning CPU: when the current thread gives way, 0: never */
+	u64 slice_end;			/* q, written by the owning CPU: when the current thread lets others run, 0: never */
 	struct x86_cpu_tables tables;
 	u8 boot_stack[CPU_BOOT_STACK] __aligned(16);
 } __aligned(64);
@@ -107,7 +107,7 @@ void tlb_rest_begin(void);
 void tlb_rest_end(void);
 
 /* ---- sched/runq.c ---- */
-/* What CPUs of this one's lease that idle could do for others has changed. No lock of a queue held. */
+/* Asks again on behalf of all CPUs of this one's lease that idle. No lock of a queue held. */
 void runq_look_again(void);
 
 /* ---- sched/clock.c ---- */

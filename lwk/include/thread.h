@@ -117,7 +117,7 @@ struct thread {
 	u32 tid;			/* I */
 	u32 pid;			/* I: proc's, at hand for getpid(2) */
 	u32 stamp;			/* p: what its twin passes on to new ones: proc/spare.c */
-	u64 slice;			/* I: cycles; 0: it keeps its CPU until it waits */
+	u64 slice;			/* I: cycles; 0: others never interrupt it for their turns */
 	u64 affinity[CPU_WORDS];	/* p: allowed CPUs by index */
 
 	u64 sigmask;			/* t: blocked, and read by signal_post() at any time; a copy is in the slot for the twin */
@@ -183,7 +183,7 @@ struct proc {
 	bool telling;			/* p: a thread tells Linux about signals; only that one changes actions and claims */
 	struct list tellers;		/* p: struct teller, who want to do so next */
 	u16 claims[64];			/* whoever tells: threads that wait for the signal in rt_sigtimedwait(2) */
-	u64 claimed;			/* those of the parent when it forked, of which Linux is told before the first thread begins */
+	u64 claimed;			/* I until the first thread begins and clears it: what threads of the parent waited for at the fork */
 	u64 vdso_base;			/* I */
 	u32 membarrier;			/* a: registrations of membarrier(2) */
 	struct az_registers *remains;	/* p: of threads that were killed, linked by next */
@@ -234,7 +234,7 @@ void thread_unpark(struct thread *t);
 void thread_begin_on(struct thread *t, u32 cpu);
 /* Lets other ready threads of this CPU run. */
 void thread_yield(void);
-/* Who waits behind the current thread gets this CPU or one that idles, if that is possible. True if others have run meanwhile. */
+/* Who waits behind the current thread gets this CPU or one that idles, if that is possible. True if it gave up its turn. */
 bool thread_give_way(void);
 /* Moves the current thread to CPU @cpu. */
 void thread_migrate(u32 cpu);
@@ -360,7 +360,7 @@ void signal_tell_begin(struct proc *proc);
 void signal_tell_end(struct proc *proc);
 /* In a new process, before it begins: Linux does what the program wants, whatever threads of its parent waited for. */
 void signal_forked(struct proc *proc);
-/* Before another program takes over, and if it does not: what threads wait for Linux ignores if the program does. */
+/* Around execve: while it @begins Linux ignores what the program ignores, also if threads wait for it; not so any more if it has failed. */
 void signal_exec(struct proc *proc, bool begins);
 /* A fault of the program itself: delivered even if blocked or ignored, then by default action. */
 void signal_force(u32 sig, s32 code, uaddr_t addr);

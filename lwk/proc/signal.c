@@ -347,9 +347,11 @@ void leave_kernel(struct frame *f)
 			remains_leave(t, f);
 			thread_exit(0);
 		}
-		if (work & WORK_MIGRATE)
+		if (work & WORK_MIGRATE)		/* first what others wait for */
 			thread_move_if_needed(t);
-		if (!(work & WORK_GIVE_WAY && thread_give_way()) && work & WORK_YIELD)
+		if (work & WORK_GIVE_WAY && thread_give_way())
+			work &= ~WORK_YIELD;
+		if (work & WORK_YIELD)
 			thread_yield();
 		if (work & WORK_PAUSE)
 			stand_still(t);

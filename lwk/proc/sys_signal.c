@@ -124,7 +124,7 @@ static long set_action(struct proc *proc, u32 sig, const struct ksigaction *new,
 	signal_tell_begin(proc);
 	*old = signal_action(proc, sig);
 	class = told_class(proc, sig, new->handler);
-	if (ignores(sig, new) && class == CLASS_HANDLER)
+	if (ignores(sig, new) && class == CLASS_HANDLER)	/* somebody waits for it: Linux drops what is pending, then has a handler again */
 		FORWARD(NR_RT_SIGACTION, sig, handler_class(new->handler), told_flags(sig, new));
 	if (class != told_class(proc, sig, old->handler) || told_flags(sig, new) != told_flags(sig, old) || ignores(sig, new))
 		ret = FORWARD(NR_RT_SIGACTION, sig, class, told_flags(sig, new));
@@ -241,7 +241,7 @@ static void claim_tell(struct proc *proc, u32 sig, bool claim)
 	struct ksigaction act = signal_action(proc, sig);
 
 	if (handler_class(act.handler) != CLASS_HANDLER)
-		FORWARD(NR_RT_SIGACTION, sig, claim ? CLASS_HANDLER : AZ_ACTION_RETURNS + handler_class(act.handler), told_flags(sig, &act));
+		FORWARD(NR_RT_SIGACTION, sig, claim ? CLASS_HANDLER : AZ_ACTION_KEEPS + handler_class(act.handler), told_flags(sig, &act));
 }
 
 static void claim_signals(struct proc *proc, u64 set, bool claim)
@@ -256,12 +256,9 @@ static void claim_signals(struct proc *proc, u64 set, bool claim)
 
 void signal_forked(struct proc *proc)
 {
-	struct ksigaction act;
-
 	for (u32 sig = 1; sig <= 64; sig++) {
-		act = proc->action[sig - 1];
-		if (proc->claimed & SIGBIT(sig) && handler_class(act.handler) != CLASS_HANDLER)
-			FORWARD(NR_RT_SIGACTION, sig, AZ_ACTION_RETURNS + handler_class(act.handler), told_flags(sig, &act));
+		if (proc->claimed & SIGBIT(sig))
+			claim_tell(proc, sig, false);
 	}
 	proc->claimed = 0;
 }

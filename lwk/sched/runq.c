@@ -5,8 +5,8 @@
  * ready and kicks it.
  *
  * A thread sleeps and wakes on its CPU: the kernel may hold on to that CPU's state meanwhile. If threads wait behind one that runs while
- * another CPU idles, the one that runs moves there, on its way back to the program (thread_give_way). Whoever makes a thread wait looks for
- * such a CPU, and whoever begins to idle for such threads.
+ * another CPU idles, the one that runs moves there, on its way back to the program, or lets the first of the others go there
+ * (thread_give_way). Whoever makes a thread wait looks for such a CPU, and whoever begins to idle for such threads.
  *
  * A thread's registers (FPU, segment bases, page tables) stay in the CPU while it sleeps and nothing else runs, so that waiting for Linux
  * costs no reload.
@@ -138,7 +138,7 @@ __attribute__((noinline)) static void wait_behind(struct cpu *cpu, struct thread
 		ask_way(cpu);
 }
 
-/* @was_asked: whoever ran until now, and the CPUs that asked must look again. */
+/* @was_asked: whoever ran until now was asked and has not looked: the caller must runq_look_again(). */
 static struct thread *pick_next(struct cpu *cpu, bool *was_asked)
 {
 	struct thread *next = &cpu->idle;
@@ -167,8 +167,8 @@ static bool shares_lease(const struct cpu *a, const struct cpu *b)
 }
 
 /*
- * @idle is marked as idle. On another CPU of the lease a thread waits behind one that runs, and one of the two may run on @idle: the one that
- * runs is asked. If it was asked before, another CPU may need this one more; whoever was asked looks again for all.
+ * Asks one thread of the lease behind which another waits, if one of the two may run on @idle, which is marked as idle. One that was asked
+ * before is passed over: it looks again for all CPUs that idle.
  */
 static void look_for_work(const struct cpu *idle)
 {
@@ -372,8 +372,9 @@ bool thread_give_way(void)
 	spin_lock(&cpu->runq.lock);
 	if (!list_empty(&cpu->runq.ready)) {
 		next = list_first(&cpu->runq.ready, struct thread, run);
-		to = ends(next) ? AZ_NONE : idle_cpu_for(t);
-		if (ends(next) || (to == AZ_NONE && any_idles(next, next))) {
+		if (!ends(next))
+			to = idle_cpu_for(t);
+		if (to == AZ_NONE && (ends(next) || idle_cpu_for(next) != AZ_NONE)) {
 			t->state = THREAD_READY;
 			list_add(&t->run, &next->run);
 		}

@@ -2,7 +2,7 @@
 /*
  * Time sharing, for jobs that ask for it: threads that are ready on one CPU take turns. A slice is timed only while somebody waits for
  * its end, so a CPU with one thread takes no interrupt. When it is over, the timer finds the CPU in user mode, idle, or between two steps
- * of long work; the thread gives way in leave_kernel().
+ * of long work; the thread lets the others run in leave_kernel().
  *
  * Only the CPU itself starts and ends its slices. Whoever makes a thread ready on another CPU sees in slice_end, by the queue's lock,
  * whether that one must be told.

@@ -76,7 +76,8 @@ static int apart(void)
 	CPU_CLR(sched_getcpu(), &others);
 	pthread_attr_init(&attr);
 	pthread_attr_setaffinity_np(&attr, sizeof(others), &others);
-	say("create", pthread_create(&thread, &attr, finish, NULL));
+	if (say("create", pthread_create(&thread, &attr, finish, NULL)))
+		return 1;
 	while (!over)
 		;
 	return say("join", pthread_join(thread, NULL));

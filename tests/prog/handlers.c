@@ -379,6 +379,7 @@ static void ignored_but_awaited(void)
 	if (!fork()) {
 		sigprocmask(SIG_UNBLOCK, &set_, NULL);
 		execl("/bin/sh", "sh", "-c", "kill -HUP $$; exit 7", NULL);
+		_exit(127);
 	}
 	wait(&status);
 	printf("child ended with %x\n", status);

@@ -91,10 +91,10 @@ static void advised(void)
 		map_at(p, 4 * PAGE, RW, ANON, -1);
 		printf("advice %d: ", advice[i]);
 		say("madvise", madvise(p + PAGE, PAGE, advice[i]));
-		error_of("all of it", p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 8 * MB);
+		error_of("all of it", p, 4 * PAGE, 5 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 8 * MB);
 		map_at(p, 4 * PAGE, RW, ANON, -1);
 		madvise(p, 4 * PAGE, advice[i]);
-		error_of("after the same for all", p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 8 * MB);
+		error_of("after the same for all", p, 4 * PAGE, 5 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 8 * MB);
 	}
 }
 

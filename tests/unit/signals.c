@@ -206,6 +206,7 @@ static long end_wait(struct wait *w, u32 sig)
 static void a_signal_has_its_default_action_when_nobody_waits(void **state)
 {
 	struct wait a, b;
+	u64 before;
 
 	put_set(SET, SIGBIT(SIGTERM) | SIGBIT(SIGCHLD));
 	for (u32 i = 0; i < THREADS; i++)
@@ -216,11 +217,15 @@ static void a_signal_has_its_default_action_when_nobody_waits(void **state)
 	assert_int_equal(end_wait(&a, SIGTERM), SIGTERM);
 	assert_int_equal(told[SIGTERM], CLASS_HANDLER);
 	assert_int_equal(set_handler(SIGTERM, HANDLER), 0);
+	before = tells;
+	assert_int_equal(set_handler(SIGTERM, SIG_IGN), 0);
+	assert_int_equal(tells - before, 4);	/* twice: what is pending is dropped, then it has a handler again */
+	assert_int_equal(told[SIGTERM], CLASS_HANDLER);
 	assert_int_equal(set_handler(SIGTERM, SIG_DFL), 0);
 	assert_int_equal(told[SIGTERM], CLASS_HANDLER);
 	assert_int_equal(end_wait(&b, SIGCHLD), SIGCHLD);
-	assert_int_equal(told[SIGTERM], AZ_ACTION_RETURNS + CLASS_DEFAULT);
-	assert_int_equal(told[SIGCHLD], AZ_ACTION_RETURNS + CLASS_DEFAULT);
+	assert_int_equal(told[SIGTERM], AZ_ACTION_KEEPS + CLASS_DEFAULT);
+	assert_int_equal(told[SIGCHLD], AZ_ACTION_KEEPS + CLASS_DEFAULT);
 }
 
 static void *claim_often(void *arg)
@@ -237,7 +242,7 @@ static void *claim_often(void *arg)
 static void waits_that_begin_and_end_together(void **state)
 {
 	run_threads(claim_often);
-	assert_int_equal(told[SIGTERM], AZ_ACTION_RETURNS + CLASS_DEFAULT);
+	assert_int_equal(told[SIGTERM], AZ_ACTION_KEEPS + CLASS_DEFAULT);
 	assert_int_equal(proc.claims[SIGTERM - 1], 0);
 }
 

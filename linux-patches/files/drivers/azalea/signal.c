@@ -78,13 +78,14 @@ void az_signal_block_all(void)
 }
 
 /* The program did not change the action: what is pending stays, whereas do_sigaction() drops what is ignored from now on. */
-static long action_return(int sig, const struct k_sigaction *action)
+static long action_keep_pending(int sig, const struct k_sigaction *action)
 {
-	struct k_sigaction *old = &current->sighand->action[sig - 1];
+	struct k_sigaction *old;
 	bool fixed;
 
 	if (!valid_signal(sig) || sig < 1 || sig_kernel_only(sig))
 		return -EINVAL;
+	old = &current->sighand->action[sig - 1];
 	spin_lock_irq(&current->sighand->siglock);
 	fixed = old->sa.sa_flags & SA_IMMUTABLE;
 	if (!fixed)
@@ -93,12 +94,12 @@ static long action_return(int sig, const struct k_sigaction *action)
 	return fixed ? -EINVAL : 0;
 }
 
-/* (signal, what: 0 default, 1 ignore, 2 the program has a handler, or AZ_ACTION_RETURNS + 0 or 1; its sa_flags) */
+/* (signal, what: 0 default, 1 ignore, 2 the program has a handler, plus perhaps AZ_ACTION_KEEPS; its sa_flags) */
 long az_signal_action(struct az_job *job, const u64 *arg)
 {
 	static void (*const plain[])(int) = { (__force void (*)(int))SIG_DFL, (__force void (*)(int))SIG_IGN };
 	struct k_sigaction action = { .sa.sa_flags = arg[2] & (SA_NOCLDSTOP | SA_NOCLDWAIT) };
-	u64 what = arg[1] & ~AZ_ACTION_RETURNS;
+	u64 what = arg[1] & ~AZ_ACTION_KEEPS;
 
 	if (what > 2)
 		return -EINVAL;
@@ -110,8 +111,8 @@ long az_signal_action(struct az_job *job, const u64 *arg)
 		action.sa.sa_flags |= SA_SIGINFO | SA_RESTART | SA_RESTORER;
 		sigfillset(&action.sa.sa_mask);
 	}
-	if (arg[1] & AZ_ACTION_RETURNS)
-		return action_return(arg[0], &action);
+	if (arg[1] & AZ_ACTION_KEEPS)
+		return action_keep_pending(arg[0], &action);
 	return do_sigaction(arg[0], &action, NULL);
 }
 
