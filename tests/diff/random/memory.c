@@ -301,10 +301,10 @@ static void drop(struct range r)
 	set_ids(r, 0);
 }
 
-/* What has moved from @from, as far as that was, is at @to now. */
+/* What has moved from @from, as far as that was, is at @to now; nor is it one with what stays of the old ones. */
 static void ids_moved(struct range from, struct range to, long flags)
 {
-	uint64_t value = mix(id[from.page], stamp);
+	uint64_t value = mix(mix(id[from.page], stamp), 1);
 
 	if (from.count && !(flags & MREMAP_DONTUNMAP))
 		set_ids(from, 0);
