@@ -5,7 +5,7 @@
  * ready and kicks it.
  *
  * A thread sleeps and wakes on its CPU: the kernel may hold on to that CPU's state meanwhile. If threads wait behind one that runs while
- * another CPU idles, the one that runs moves there, on its way back to the program, or lets the first of the others go there
+ * another CPU idles, the one that runs moves there, on its way back to the program, or lets one of the others go there
  * (thread_give_way). Whoever makes a thread wait looks for such a CPU, and whoever begins to idle for such threads.
  *
  * A thread's registers (FPU, segment bases, page tables) stay in the CPU while it sleeps and nothing else runs, so that waiting for Linux
@@ -128,9 +128,17 @@ static bool ask_way(struct cpu *cpu) REQUIRES(cpu->runq.lock)
 	return true;
 }
 
-/* @t is READY, and another thread runs there. */
+/*
+ * @t is READY, and another thread runs there, or one is about to: pick_next() will look at the first two, and for others asks somebody
+ * to look again.
+ */
 __attribute__((noinline)) static void wait_behind(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.lock)
 {
+	if (cpu->current->state != THREAD_RUNNING) {
+		if (t->run.prev != &cpu->runq.ready && t->run.prev->prev != &cpu->runq.ready)
+			cpu->runq.asked = true;
+		return;
+	}
 	set_crowded(cpu, true);
 	/* wait_behind:A, pairs with look_for_work:A: we see that a CPU idles, or it sees that this one is crowded */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -166,8 +174,21 @@ static bool shares_lease(const struct cpu *a, const struct cpu *b)
 	return a->shared->proc == b->shared->proc;
 }
 
+/* Whether one of the threads on @cpu may run on CPU @index. */
+static bool any_may_run_on(struct cpu *cpu, u32 index) REQUIRES(cpu->runq.lock)
+{
+	struct list *at;
+
+	if (cpus_has(cpu->current->affinity, index))
+		return true;
+	list_for_each(at, &cpu->runq.ready)
+		if (cpus_has(list_entry(at, struct thread, run)->affinity, index))
+			return true;
+	return false;
+}
+
 /*
- * Asks one thread of the lease behind which another waits, if one of the two may run on @idle, which is marked as idle. One that was asked
+ * Asks one thread of the lease behind which others wait, if one of them all may run on @idle, which is marked as idle. One that was asked
  * before is passed over: it looks again for all CPUs that idle.
  */
 static void look_for_work(const struct cpu *idle)
@@ -178,17 +199,12 @@ static void look_for_work(const struct cpu *idle)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for_each_cpu(i, crowded) {
 		struct cpu *cpu = boot_cpus[i];
-		struct thread *next;
-		bool asked = false;
+		bool asked;
 
 		if (!shares_lease(cpu, idle))
 			continue;
 		spin_lock(&cpu->runq.lock);
-		if (cpu->runq.crowded) {
-			next = list_first(&cpu->runq.ready, struct thread, run);
-			if (cpus_has(cpu->current->affinity, idle->index) || cpus_has(next->affinity, idle->index))
-				asked = ask_way(cpu);
-		}
+		asked = cpu->runq.crowded && any_may_run_on(cpu, idle->index) && ask_way(cpu);
 		spin_unlock(&cpu->runq.lock);
 		if (asked)
 			return;
@@ -254,7 +270,7 @@ static void make_ready(struct cpu *cpu, struct thread *t) REQUIRES(cpu->runq.loc
 	/* make_ready:A, pairs with thread_interrupt:A by the lock: we see the bit, or it sees that the thread is READY */
 	if (ends(t))
 		run_soon(cpu, t);
-	else if (cpu->current->state == THREAD_RUNNING)
+	else
 		wait_behind(cpu, t);
 }
 
@@ -362,22 +378,39 @@ void thread_migrate(u32 to)
 	schedule();
 }
 
-/* It moves, or lets the one that is next run first if that one can move or is to end; else it just goes on. */
+/* The first that waits on @cpu and is to end or may run on a CPU that idles, NULL if there is none. */
+static struct thread *first_to_go(struct cpu *cpu) REQUIRES(cpu->runq.lock)
+{
+	struct list *at;
+
+	list_for_each(at, &cpu->runq.ready) {
+		struct thread *t = list_entry(at, struct thread, run);
+
+		if (ends(t) || idle_cpu_for(t) != AZ_NONE)
+			return t;
+	}
+	return NULL;
+}
+
+/* It moves, or lets one that can move or is to end run first; else it just goes on. */
 bool thread_give_way(void)
 {
 	struct cpu *cpu = this_cpu();
-	struct thread *t = cpu->current, *next;
+	struct thread *t = cpu->current, *next = NULL;
 	u32 to = AZ_NONE;
 
 	spin_lock(&cpu->runq.lock);
 	if (!list_empty(&cpu->runq.ready)) {
-		next = list_first(&cpu->runq.ready, struct thread, run);
-		if (!ends(next))
+		if (!ends(list_first(&cpu->runq.ready, struct thread, run)))
 			to = idle_cpu_for(t);
-		if (to == AZ_NONE && (ends(next) || idle_cpu_for(next) != AZ_NONE)) {
-			t->state = THREAD_READY;
-			list_add(&t->run, &next->run);
-		}
+		if (to == AZ_NONE)
+			next = first_to_go(cpu);
+	}
+	if (next) {
+		list_del(&next->run);
+		list_add(&next->run, &cpu->runq.ready);
+		t->state = THREAD_READY;
+		list_add(&t->run, &next->run);
 	}
 	if (t->state == THREAD_RUNNING && to == AZ_NONE)
 		cpu->runq.asked = false;

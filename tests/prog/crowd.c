@@ -5,9 +5,11 @@
  *
  *   crowd COMPUTING [pinned]	pinned: one of those who compute may not leave its CPU, which was the main thread's
  *   crowd apart			a thread is made for another CPU than its maker's, which computes until it has run
+ *   crowd behind		a thread wakes on a CPU that two others may not leave, which compute until it has run
  */
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -83,6 +85,43 @@ static int apart(void)
 	return say("join", pthread_join(thread, NULL));
 }
 
+static sem_t wake;
+static volatile int where = -1;
+
+static void *sleep_and_finish(void *arg)
+{
+	where = sched_getcpu();
+	sem_wait(&wake);
+	over = 1;
+	return arg;
+}
+
+static void *compute_there(void *arg)
+{
+	keep_to(where);
+	while (!over)
+		;
+	return arg;
+}
+
+static int behind(void)
+{
+	pthread_t sleeper, others[2];
+	int i;
+
+	sem_init(&wake, 0, 0);
+	pthread_create(&sleeper, NULL, sleep_and_finish, NULL);
+	usleep(50000);		/* until it sleeps, and until the others are there */
+	for (i = 0; i < 2; i++)
+		pthread_create(&others[i], NULL, compute_there, NULL);
+	usleep(50000);
+	say("wake", sem_post(&wake));
+	say("join", pthread_join(sleeper, NULL));
+	for (i = 0; i < 2; i++)
+		pthread_join(others[i], NULL);
+	return where < 0;
+}
+
 int main(int argc, char **argv)
 {
 	int computing = argc > 1 ? atoi(argv[1]) : 0, cpu = sched_getcpu();
@@ -91,8 +130,10 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "apart"))
 		return apart();
+	if (argc > 1 && !strcmp(argv[1], "behind"))
+		return behind();
 	if (computing < 1 || computing + BUSY > 64) {
-		fprintf(stderr, "usage: crowd COMPUTING [pinned]\n       crowd apart\n");
+		fprintf(stderr, "usage: crowd COMPUTING [pinned]\n       crowd apart | behind\n");
 		return 2;
 	}
 	pthread_barrier_init(&begun, NULL, computing + 1);
